@@ -1,0 +1,1 @@
+"""Declared byte structures and checksums; knows nothing of iSCSI, SCSI or tape."""
