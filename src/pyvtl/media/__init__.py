@@ -1,0 +1,1 @@
+"""Cartridges: records, filemarks, partitions and where they lie.  Never says sense."""

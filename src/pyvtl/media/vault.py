@@ -1,0 +1,288 @@
+"""All cartridges of a data folder: make, open, list and delete them, and keep where they lie."""
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from threading import Lock
+
+from pyvtl.media.cartridge import Cartridge
+from pyvtl.media.inventory import Moves, Place
+from pyvtl.media.medium import Attributes, MediumError, StorageFailedError
+from pyvtl.store.catalog import Catalog, PlaceRow, TapeRow
+from pyvtl.store.errors import StoreError
+from pyvtl.store.files import FileLayer, LocalFiles
+from pyvtl.store.format import AttributesFrame
+from pyvtl.store.loading import SEGMENT_BYTES, SUFFIX, TapeFolder
+from pyvtl.store.repository import LABEL, Label, read_label, repository_key, write_label
+
+CATALOG = "catalog.sqlite3"
+OLD, DRAFT = CATALOG + ".old", CATALOG + ".new"
+SQLITE_FILES = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A cartridge as listed.  Sizes in bytes; `status` is AVAILABLE, or DAMAGED and why."""
+
+    barcode: str
+    capacity_bytes: int
+    used_bytes: int
+    created_at: datetime
+    write_protected: bool
+    status: str
+    tape_id: bytes
+
+
+class Vault:
+    """One process at a time uses a data folder.  May be called from any thread; blocks on disks.
+
+    Raises MediumError when there is no such tape, StorageFailedError when the disk fails.
+    """
+
+    def __init__(
+        self, path: Path, files: FileLayer | None = None, *, segment_bytes: int = SEGMENT_BYTES
+    ) -> None:
+        self._files = files or LocalFiles()
+        self._tapes_folder, self._segment_bytes = path / "tapes", segment_bytes
+        self._open: dict[str, Cartridge] = {}
+        self._claimed: set[str] = set()
+        self._claiming = Lock()
+        with _storing():
+            self._files.mkdir(self._tapes_folder)
+            self._key = repository_key(self._files, path)
+            self._catalog = Catalog(path / CATALOG)
+            self._tapes = {row.barcode: row for row in self._catalog.tapes()}
+            self._adopt_all()
+
+    def create(self, barcode: str, capacity_bytes: int) -> Volume:
+        """Make a blank tape; it lies nowhere yet.  A barcode is never used twice: MediumError."""
+        if barcode in self._tapes or not barcode.isalnum():
+            raise MediumError(
+                f"a tape cannot have the barcode {barcode}: it is taken or no barcode"
+            )
+        row = TapeRow(barcode, secrets.token_bytes(16), capacity_bytes, int(time.time()))
+        folder = self._tapes_folder / barcode
+        with _storing():
+            self._files.mkdir(folder)
+            self._files.sync_folder(self._tapes_folder)
+            write_label(self._files, folder, _label_of(row))
+            self._put(row)
+        return self._volume(row)
+
+    def open(self, barcode: str) -> Cartridge:
+        """Load a tape: it is recovered if a crash interrupted it.  Once at a time."""
+        with self._claim(barcode) as row, _storing():
+            cartridge = self._load(row)
+            self._note_damage(row, cartridge.damage)
+            self._open[barcode] = cartridge
+        return cartridge
+
+    def protect(self, barcode: str, write_protected: bool) -> None:
+        """Set the write protection of a tape that is not in use."""
+        cartridge = self.open(barcode)
+        try:
+            cartridge.set_attributes(Attributes(write_protected=write_protected))
+        finally:
+            cartridge.close()
+
+    def delete(self, barcode: str) -> None:
+        """Delete a tape that is not in use, and all that is on it."""
+        with self._claim(barcode) as row, _storing():
+            deleted = row._replace(deleted=True, used_bytes=0, damage=None)
+            self._put(deleted)
+            self._catalog.forget_packs(barcode)
+            self._sweep(deleted)
+
+    def volumes(self) -> list[Volume]:
+        """All tapes that are not deleted, by barcode."""
+        with _storing():
+            rows = self._catalog.tapes()
+        return [self._volume(row) for row in rows if not row.deleted]
+
+    def barcodes(self) -> set[str]:
+        """Every barcode that was ever used."""
+        return set(self._tapes)
+
+    def places(self) -> dict[str, Place]:
+        """Where tapes lie."""
+        with _storing():
+            return {name: Place(*row) for name, row in self._catalog.places().items()}
+
+    def place(self, moves: Moves) -> None:
+        """Make moves durable, all or none."""
+        with _storing():
+            self._catalog.place(
+                {
+                    name: None if to is None else PlaceRow(to.address, to.home, to.imported)
+                    for name, to in moves.items()
+                }
+            )
+
+    def close(self) -> None:
+        """Close what is open and let go of the folder's files."""
+        with ExitStack() as stack, _storing():
+            stack.callback(self._catalog.close)
+            for cartridge in self._open.values():
+                stack.callback(cartridge.close)
+
+    @contextmanager
+    def _claim(self, barcode: str) -> Iterator[TapeRow]:
+        """Have a tape that is not in use to oneself: two who write it would both lose."""
+        with self._claiming:
+            row, held = self._row(barcode), self._open.get(barcode)
+            if barcode in self._claimed or (held is not None and not held.closed):
+                raise MediumError(f"tape {barcode} is in use")
+            self._claimed.add(barcode)
+        try:
+            yield row
+        finally:
+            self._claimed.discard(barcode)
+
+    def _row(self, barcode: str) -> TapeRow:
+        row = self._tapes.get(barcode)
+        if row is None or row.deleted:
+            raise MediumError(f"there is no tape {barcode}")
+        return row
+
+    def _put(self, row: TapeRow) -> None:
+        self._catalog.put_tape(row)
+        self._tapes[row.barcode] = row
+
+    def _note_damage(self, row: TapeRow, damage: str | None) -> None:
+        if damage != row.damage:
+            self._catalog.put_damage(row.barcode, damage)
+            self._tapes[row.barcode] = row._replace(damage=damage)
+
+    def _load(self, row: TapeRow) -> Cartridge:
+        folder = TapeFolder(
+            self._files,
+            self._tapes_folder / row.barcode,
+            self._key,
+            row.tape_id,
+            row.barcode,
+            self._segment_bytes,
+        )
+        blank = AttributesFrame(capacity_0=row.capacity_bytes)
+        known = self._catalog.known(row.barcode)
+        return Cartridge(folder, blank, known, partial(self._catalog.follow, row.barcode))
+
+    def _volume(self, row: TapeRow) -> Volume:
+        held = self._open.get(row.barcode)
+        live = held if held is not None and not held.closed else None
+        damage = live.damage if live else row.damage
+        return Volume(
+            barcode=row.barcode,
+            capacity_bytes=row.capacity_bytes,
+            used_bytes=live.used_bytes if live else row.used_bytes,
+            created_at=datetime.fromtimestamp(row.created_at, UTC),
+            write_protected=live.attributes.write_protected if live else row.write_protected,
+            status=f"DAMAGED: {damage}" if damage else "AVAILABLE",
+            tape_id=row.tape_id,
+        )
+
+    def _sweep(self, row: TapeRow) -> None:
+        """Delete the segments of a deleted tape, and say so on its label first."""
+        folder = self._tapes_folder / row.barcode
+        segments = [n for n in self._files.listdir(folder) if n.endswith(SUFFIX)]
+        if segments or not read_label(self._files, folder).deleted:
+            write_label(self._files, folder, _label_of(row))
+        for name in segments:
+            self._files.unlink(folder / name)
+
+    def _adopt_all(self) -> None:
+        """Take up tapes that have a folder and no row: a crash or a lost catalog left them so."""
+        there = set(self._files.listdir(self._tapes_folder))
+        for row in self._tapes.values():
+            if row.deleted:
+                self._sweep(row)
+        for barcode in sorted(there - self._tapes.keys()):
+            self._adopt(barcode)
+
+    def _adopt(self, barcode: str) -> None:
+        folder = self._tapes_folder / barcode
+        if LABEL not in self._files.listdir(folder):
+            return  # A crash came before the label: no tape was promised.
+        label = read_label(self._files, folder)
+        row = TapeRow(
+            barcode,
+            bytes.fromhex(label.tape_id),
+            label.capacity_bytes,
+            label.created_at,
+            label.deleted,
+        )
+        self._put(row)
+        if label.deleted:
+            self._sweep(row)
+        else:
+            cartridge = self._load(row)
+            self._note_damage(row, cartridge.damage)
+            cartridge.close()
+
+
+def rebuild_catalog(path: Path, files: FileLayer | None = None) -> int:
+    """Make the catalog of a data folder anew from its tapes; gives how many there are.
+
+    Where tapes lie is kept when the old catalog can still be read; it is kept beside the new
+    one in any case.  A crash leaves the old one in its place, or a new one that knows the places.
+    """
+    _remove(path, DRAFT)
+    with _storing():
+        draft = Catalog(path / DRAFT)
+        draft.place(_old_places(path))
+        draft.close()
+    _keep_aside(path)
+    (path / DRAFT).replace(path / CATALOG)
+    vault = Vault(path, files)
+    found = len(vault.volumes())
+    vault.close()
+    return found
+
+
+def _old_places(path: Path) -> dict[str, PlaceRow]:
+    """Where the tapes lie that still have a folder, if the old catalog can tell."""
+    if not (path / CATALOG).exists():
+        return {}
+    try:
+        catalog = Catalog(path / CATALOG)
+        try:
+            places = catalog.places()
+        finally:
+            catalog.close()
+    except StoreError:
+        return {}
+    return {name: place for name, place in places.items() if (path / "tapes" / name).exists()}
+
+
+def _keep_aside(path: Path) -> None:
+    """Keep what there is of the old catalog; it stays in its place too until it is replaced."""
+    _remove(path, OLD)
+    for ending in SQLITE_FILES[1:]:
+        if (path / (CATALOG + ending)).exists():
+            (path / (CATALOG + ending)).replace(path / (OLD + ending))
+    if (path / CATALOG).exists():
+        (path / OLD).hardlink_to(path / CATALOG)
+
+
+def _remove(path: Path, name: str) -> None:
+    for ending in SQLITE_FILES:
+        (path / (name + ending)).unlink(missing_ok=True)
+
+
+def _label_of(row: TapeRow) -> Label:
+    return Label(
+        row.barcode, row.tape_id.hex(), row.capacity_bytes, row.created_at, deleted=row.deleted
+    )
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    """Turn what a disk or the catalog fails with into the medium's error."""
+    try:
+        yield
+    except (StoreError, OSError) as error:
+        raise StorageFailedError(str(error)) from error

@@ -1,0 +1,288 @@
+"""The catalog: which tapes there are, what their packs hold, where they lie.  SQLite.
+
+Segments and labels are the truth, and the catalog follows them: a thread of its own writes what
+changed about once a second, and what a crash kept from it is found again when a tape is loaded.
+Only where tapes lie stands nowhere else: that is committed before it counts.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event, Lock, RLock, Thread
+from typing import Any, NamedTuple
+
+from pyvtl.store.errors import CatalogError
+from pyvtl.store.format import AttributesFrame, Commit, Place
+from pyvtl.store.index import Extent
+from pyvtl.store.loading import KnownPack
+from pyvtl.store.tape_map import Pack
+from pyvtl.store.writer import Progress
+
+SCHEMA_VERSION = 1
+FOLLOW_SECONDS = 1.0
+"""How far the catalog may lie behind."""
+
+SCHEMA = """
+CREATE TABLE tapes (
+    barcode TEXT PRIMARY KEY, tape_id BLOB NOT NULL, capacity_bytes INTEGER NOT NULL,
+    created_at INTEGER NOT NULL, deleted INTEGER NOT NULL, used_bytes INTEGER NOT NULL,
+    write_protected INTEGER NOT NULL, damage TEXT
+) WITHOUT ROWID;
+CREATE TABLE places (
+    barcode TEXT PRIMARY KEY, address INTEGER NOT NULL UNIQUE, home INTEGER,
+    imported INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE packs (
+    pack_id BLOB PRIMARY KEY, barcode TEXT NOT NULL, sequence INTEGER NOT NULL,
+    generation INTEGER NOT NULL, sealed INTEGER NOT NULL, length INTEGER NOT NULL,
+    chain BLOB NOT NULL, predecessor BLOB NOT NULL, predecessor_length INTEGER NOT NULL,
+    predecessor_chain BLOB NOT NULL, commit_payload BLOB, attributes_payload BLOB
+) WITHOUT ROWID;
+CREATE INDEX packs_of_tape ON packs (barcode, sequence);
+CREATE TABLE extents (
+    pack_id BLOB NOT NULL REFERENCES packs ON DELETE CASCADE, ordinal INTEGER NOT NULL,
+    partition INTEGER NOT NULL, objects INTEGER NOT NULL, filemarks INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, block INTEGER NOT NULL, objects_frame INTEGER NOT NULL,
+    PRIMARY KEY (pack_id, ordinal)
+) WITHOUT ROWID;
+"""
+PUT_TAPE = "INSERT OR REPLACE INTO tapes VALUES (?,?,?,?,?,?,?,?)"
+
+
+class TapeRow(NamedTuple):
+    """A tape as the catalog lists it.  `created_at` counts seconds since 1970."""
+
+    barcode: str
+    tape_id: bytes
+    capacity_bytes: int
+    created_at: int
+    deleted: bool = False
+    used_bytes: int = 0
+    write_protected: bool = False
+    damage: str | None = None
+
+
+class PlaceRow(NamedTuple):
+    """Where a tape lies: element addresses."""
+
+    address: int
+    home: int | None = None
+    imported: bool = False
+
+
+class Catalog:
+    """One per data folder; may be used from any thread.  Raises CatalogError."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = RLock()
+        self._path = path
+        with self._failing():
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._prepare()
+        self._pending: dict[bytes, tuple[str, Progress]] = {}
+        self._pending_tapes: dict[str, TapeRow] = {}
+        self._pending_lock = Lock()
+        self._closing, self._waiting = Event(), Event()
+        self._follower = Thread(target=self._follow, name="catalog", daemon=True)
+        self._follower.start()
+
+    def _prepare(self) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            self._db.execute(f"PRAGMA {pragma}")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            self._db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+        elif version != SCHEMA_VERSION:
+            self._db.close()
+            raise CatalogError(
+                f"{self._path} has version {version}, this program knows {SCHEMA_VERSION}"
+            )
+
+    def close(self) -> None:
+        """Write what is pending and let go of the file."""
+        self._closing.set()
+        self._waiting.set()
+        self._follower.join()
+        self._try_to_settle()
+        with self._failing():
+            self._db.close()
+
+    def tapes(self) -> list[TapeRow]:
+        """All tapes, the deleted ones too, by barcode."""
+        self._try_to_settle()
+        rows = self._query("SELECT * FROM tapes")
+        kept = [
+            TapeRow(*row)._replace(deleted=bool(row[4]), write_protected=bool(row[6]))
+            for row in rows
+        ]
+        with self._pending_lock:
+            tapes = {row.barcode: row for row in kept} | self._pending_tapes
+        return [tapes[barcode] for barcode in sorted(tapes)]
+
+    def put_tape(self, tape: TapeRow) -> None:
+        """Add a tape, or change what the catalog says of it; returns at once."""
+        with self._pending_lock:
+            self._pending_tapes[tape.barcode] = tape
+        self._waiting.set()
+
+    def put_damage(self, barcode: str, damage: str | None) -> None:
+        """Note what is wrong with a tape."""
+        self.settle()
+        with self._transaction() as db:
+            db.execute("UPDATE tapes SET damage=? WHERE barcode=?", (damage, barcode))
+
+    def forget_packs(self, barcode: str) -> None:
+        """Forget what a tape holds, and where it lies: it was deleted."""
+        self.settle()
+        with self._transaction() as db:
+            db.execute("DELETE FROM packs WHERE barcode=?", (barcode,))
+            db.execute("DELETE FROM places WHERE barcode=?", (barcode,))
+
+    def places(self) -> dict[str, PlaceRow]:
+        """Where tapes lie, by barcode."""
+        rows = self._query("SELECT barcode, address, home, imported FROM places")
+        return {row[0]: PlaceRow(row[1], row[2], bool(row[3])) for row in rows}
+
+    def place(self, moves: Mapping[str, PlaceRow | None]) -> None:
+        """Make moves durable, all or none; None takes a tape out of the library."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM places WHERE barcode=?", [(name,) for name in moves])
+            db.executemany(
+                "INSERT INTO places VALUES (?,?,?,?)",
+                [(name, *place) for name, place in moves.items() if place is not None],
+            )
+
+    def known(self, barcode: str) -> dict[bytes, KnownPack]:
+        """What is known of the packs of a tape: whole when sealed, else how far they are synced."""
+        self._try_to_settle()
+        extents: dict[bytes, list[Extent]] = {}
+        for row in self._query(
+            "SELECT pack_id, partition, objects, filemarks, bytes, block, objects_frame"
+            " FROM extents JOIN packs USING (pack_id) WHERE barcode=? ORDER BY pack_id, ordinal",
+            barcode,
+        ):
+            extent = Extent(row[1], Place(*row[2:5]), row[5], row[6])
+            extents.setdefault(row[0], []).append(extent)
+        rows = self._query("SELECT * FROM packs WHERE barcode=? ORDER BY sequence", barcode)
+        return {row[0]: _known_pack(row, extents.get(row[0], [])) for row in rows}
+
+    def follow(self, barcode: str, progress: Progress) -> None:
+        """Take note of what became durable; returns at once."""
+        with self._pending_lock:
+            self._pending[progress.pack.pack_id] = barcode, progress
+        self._waiting.set()
+
+    def settle(self) -> None:
+        """Write what is pending."""
+        with self._lock:
+            with self._pending_lock:
+                pending, self._pending = self._pending, {}
+                tapes, self._pending_tapes = self._pending_tapes, {}
+            try:
+                self._write(pending.values(), tapes.values())
+            except CatalogError:
+                with self._pending_lock:
+                    self._pending = pending | self._pending
+                    self._pending_tapes = tapes | self._pending_tapes
+                raise
+
+    def _write(self, pending: Collection[tuple[str, Progress]], tapes: Collection[TapeRow]) -> None:
+        if pending or tapes:
+            with self._transaction() as db:
+                db.executemany(PUT_TAPE, tapes)
+                for barcode, progress in pending:
+                    _put_pack(db, barcode, progress)
+
+    def _try_to_settle(self) -> None:
+        """Write what is pending if that is possible now: the catalog may lie behind."""
+        with suppress(CatalogError):
+            self.settle()
+
+    def _follow(self) -> None:
+        while not self._closing.is_set():
+            self._waiting.wait()
+            self._waiting.clear()
+            try:
+                self.settle()
+            except CatalogError:
+                self._waiting.set()
+            self._closing.wait(FOLLOW_SECONDS)
+
+    def _query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._lock, self._failing():
+            return self._db.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._failing():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise CatalogError(f"{self._path}: {error}") from error
+
+
+def _known_pack(row: tuple[Any, ...], extents: list[Extent]) -> KnownPack:
+    if not row[4]:
+        return KnownPack(synced_to=row[5])
+    pack = Pack(
+        pack_id=row[0],
+        sequence=row[2],
+        generation=row[3],
+        length=row[5],
+        chain=row[6],
+        predecessor=row[7],
+        predecessor_length=row[8],
+        predecessor_chain=row[9],
+        commit=row[10] and Commit.decode(row[10]),
+        attributes=row[11] and AttributesFrame.decode(row[11]),
+        extents=tuple(extents),
+    )
+    return KnownPack(pack, pack.length)
+
+
+def _put_pack(db: sqlite3.Connection, barcode: str, progress: Progress) -> None:
+    """Write what became of a pack, and what that says of its tape."""
+    pack = progress.pack
+    db.execute("DELETE FROM packs WHERE barcode=? AND generation<?", (barcode, pack.generation))
+    db.execute("DELETE FROM packs WHERE pack_id=?", (pack.pack_id,))
+    db.execute(
+        "INSERT INTO packs VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            pack.pack_id,
+            barcode,
+            pack.sequence,
+            pack.generation,
+            progress.sealed,
+            pack.length,
+            pack.chain,
+            pack.predecessor,
+            pack.predecessor_length,
+            pack.predecessor_chain,
+            pack.commit and pack.commit.encode(),
+            pack.attributes and pack.attributes.encode(),
+        ),
+    )
+    db.executemany(
+        "INSERT INTO extents VALUES (?,?,?,?,?,?,?,?)",
+        [
+            (pack.pack_id, number, e.partition, *e.start, e.block, e.objects)
+            for number, e in enumerate(pack.extents)
+        ],
+    )
+    if pack.commit is not None and pack.attributes is not None:
+        used = sum(place.bytes for place in pack.commit.places())
+        db.execute(
+            "UPDATE tapes SET used_bytes=?, write_protected=? WHERE barcode=?",
+            (used, pack.attributes.write_protected, barcode),
+        )

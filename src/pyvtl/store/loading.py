@@ -1,0 +1,131 @@
+"""Find out what a tape holds from the segments in its folder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyvtl.store.errors import DamageError
+from pyvtl.store.files import FileLayer
+from pyvtl.store.recovery import Recovered, recover_segment
+from pyvtl.store.tape_map import Pack, TapeMap
+
+SUFFIX = ".segment"
+SEGMENT_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class TapeFolder:
+    """Where a tape is kept, and what every segment of it says."""
+
+    files: FileLayer
+    path: Path
+    key: bytes
+    tape_id: bytes
+    barcode: str
+    segment_bytes: int = SEGMENT_BYTES
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A tape as its segments tell it; `damage` says what is wrong, one sentence each."""
+
+    map: TapeMap
+    last: Pack | None = None
+    damage: list[str] = field(default_factory=list)
+    packs: list[Pack] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPack:
+    """What the catalog says of a pack: all of a closed one, of an open one how far it is synced."""
+
+    pack: Pack | None = None
+    synced_to: int = 0
+
+
+def pack_id_of(name: str) -> bytes:
+    """The pack id in the file name of a segment."""
+    return bytes.fromhex(name.removesuffix(SUFFIX).partition("-")[2])
+
+
+def load_tape(
+    folder: TapeFolder, partitions: int = 1, known: Mapping[bytes, KnownPack] | None = None
+) -> Loaded:
+    """Load a tape, closing what a crash left open and removing what no COMMIT made count."""
+    loaded = Loaded(TapeMap(partitions))
+    packs: list[Pack] = []
+    names = sorted(n for n in folder.files.listdir(folder.path) if n.endswith(SUFFIX))
+    for name in names:
+        found = _load_segment(folder, name, known or {}, loaded)
+        if found is not None:
+            packs.append(found)
+    generation = max((pack.generation for pack in packs), default=0)
+    loaded.packs = [pack for pack in packs if pack.generation == generation]
+    for pack in packs:
+        if pack.generation != generation:
+            remove_segment(folder, pack.sequence, pack.pack_id)
+    _missing(loaded, known or {}, {pack_id_of(name) for name in names})
+    for pack in loaded.packs:
+        _follow(loaded, pack)
+    return loaded
+
+
+def remove_segment(folder: TapeFolder, sequence: int, pack_id: bytes) -> None:
+    """Delete a segment that the tape no longer needs."""
+    folder.files.unlink(folder.path / f"{sequence:08d}-{pack_id.hex()}{SUFFIX}")
+
+
+def _load_segment(
+    folder: TapeFolder, name: str, known: Mapping[bytes, KnownPack], loaded: Loaded
+) -> Pack | None:
+    """The pack in a file; a file that never counted is removed."""
+    files, path = folder.files, folder.path / name
+    pack_id = pack_id_of(name)
+    fact = known.get(pack_id, KnownPack())
+    if fact.pack is not None and _size_of(files, path) == fact.pack.length:
+        return fact.pack
+    try:
+        found = recover_segment(files, path, pack_id, folder.key, fact.synced_to)
+    except DamageError as error:
+        loaded.damage.append(str(error))
+        return None
+    return _judge(files, path, found, loaded)
+
+
+def _judge(files: FileLayer, path: Path, found: Recovered | None, loaded: Loaded) -> Pack | None:
+    if found is None or (found.pack is None and found.damage is None):
+        files.unlink(path)
+        return None
+    if found.damage is not None:
+        loaded.damage.append(found.damage)
+    return found.pack
+
+
+def _size_of(files: FileLayer, path: Path) -> int:
+    fd = files.open(path)
+    try:
+        return files.size(fd)
+    finally:
+        files.close(fd)
+
+
+def _missing(loaded: Loaded, known: Mapping[bytes, KnownPack], there: set[bytes]) -> None:
+    """Tell of packs of this generation that the catalog knows and the folder does not have."""
+    generation = max((pack.generation for pack in loaded.packs), default=0)
+    for fact in known.values():
+        pack = fact.pack
+        if pack is not None and pack.generation >= generation and pack.pack_id not in there:
+            loaded.damage.append(f"pack {pack.pack_id.hex()} is missing")
+
+
+def _follow(loaded: Loaded, pack: Pack) -> None:
+    """Add a pack to the map, and tell when it is not what followed the one before it."""
+    before = loaded.last
+    expected = (
+        (before.pack_id, before.length, before.chain) if before else (bytes(16), 0, bytes(32))
+    )
+    if (pack.predecessor, pack.predecessor_length, pack.predecessor_chain) != expected:
+        loaded.damage.append(f"what pack {pack.pack_id.hex()} follows is missing or changed")
+    if pack.commit is not None:
+        loaded.map.add(pack)
+    loaded.last = pack

@@ -1,0 +1,254 @@
+"""Read a tape back: which objects lie where, and the bytes of its records, each frame checked."""
+
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyvtl.store.errors import DamageError
+from pyvtl.store.files import FileLayer
+from pyvtl.store.format import (
+    BLOCK_SIZE,
+    CRC,
+    FrameHeader,
+    Kind,
+    Place,
+    Run,
+    SegmentHeader,
+    decode_header,
+    seed_of,
+)
+from pyvtl.store.index import ObjectsFrame, SegmentIndex
+from pyvtl.store.recovery import index_of, read_footer, scan
+from pyvtl.store.tape_map import Stretch, TapeMap
+from pyvtl.wire.checksum import crc32c
+
+READ_SIZE = 4 << 20
+"""The most that one system call reads."""
+OPEN_SEGMENTS = 8
+"""Indexes and descriptors kept of the segments read last."""
+ZEROS = memoryview(bytes(BLOCK_SIZE))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSegment:
+    """A segment that can be read."""
+
+    fd: int
+    seed: int
+    index: SegmentIndex
+
+
+class SegmentFiles:
+    """The segments of a tape, opened when something is read from them."""
+
+    def __init__(self, files: FileLayer, folder: Path) -> None:
+        self._files, self._folder = files, folder
+        self._open: OrderedDict[int, OpenSegment] = OrderedDict()
+
+    def get(self, sequence: int, pack_id: bytes) -> OpenSegment:
+        """The segment of that number; DamageError when it is gone or not what it should be."""
+        segment = self._open.get(sequence)
+        if segment is None:
+            segment = self._open[sequence] = self._load(sequence, pack_id)
+            if len(self._open) > OPEN_SEGMENTS:
+                _, oldest = self._open.popitem(last=False)
+                self._files.close(oldest.fd)
+        self._open.move_to_end(sequence)
+        return segment
+
+    def _load(self, sequence: int, pack_id: bytes) -> OpenSegment:
+        path = self._folder / f"{sequence:08d}-{pack_id.hex()}.segment"
+        try:
+            fd = self._files.open(path)
+        except FileNotFoundError:
+            raise DamageError(f"the segment {path.name} is missing") from None
+        header = decode_header(self._files.pread(fd, SegmentHeader.SIZE, 0))
+        if header is None or header.pack_id != pack_id:
+            self._files.close(fd)
+            raise DamageError(f"{path.name} has no valid segment header")
+        footer = read_footer(self._files, fd, pack_id)
+        index = footer.index() if footer else index_of(scan(self._files, fd, pack_id).frames)
+        return OpenSegment(fd, seed_of(pack_id), index)
+
+    def forget(self, sequence: int) -> None:
+        """Let go of a segment that is no longer part of the tape."""
+        if segment := self._open.pop(sequence, None):
+            self._files.close(segment.fd)
+
+    def close(self) -> None:
+        """Let go of all."""
+        for sequence in list(self._open):
+            self.forget(sequence)
+
+
+def objects_between(frame: ObjectsFrame, low: int, high: int) -> Iterator[tuple[Place, Run]]:
+    """The runs of an OBJECTS frame, cut to the objects from `low` up to `high`."""
+    first = bisect_right(frame.places, low, key=lambda place: place.objects) - 1
+    for number in range(max(0, first), len(frame.runs)):
+        run, start = frame.runs[number], frame.places[number]
+        skipped = max(0, low - start.objects)
+        kept = min(run.objects, high - start.objects) - skipped
+        if kept <= 0:
+            return
+        yield run.after(start, skipped), Run(run.kind, kept, run.size)
+
+
+class TapeReader:
+    """Finds and reads what a tape map says; all that is read has been flushed before."""
+
+    def __init__(self, files: FileLayer, segments: SegmentFiles) -> None:
+        self._files, self._segments = files, segments
+        self.map = TapeMap()
+        self.writing: tuple[int, OpenSegment] | None = None
+        """The segment being written, if any, and its number."""
+
+    def _segment(self, sequence: int) -> OpenSegment:
+        if self.writing is not None and self.writing[0] == sequence:
+            return self.writing[1]
+        return self._segments.get(sequence, self.map.packs[sequence])
+
+    def runs(self, partition: int, place: Place) -> Iterator[tuple[Place, Run]]:
+        """The runs of objects from `place` on, with the places they begin at."""
+        row = self.map.partitions[partition]
+        number = row.at(0, place.objects)
+        while place.objects < row.end.objects:
+            stretch = row.stretch(number)
+            for start, run in self._runs_in(stretch, place.objects):
+                if start.objects != place.objects:
+                    break
+                yield start, run
+                place = run.after(start)
+            if place.objects != stretch.end.objects:
+                raise DamageError(f"what object {place.objects} is cannot be read")
+            number += 1
+
+    def _runs_in(self, stretch: Stretch, low: int) -> Iterator[tuple[Place, Run]]:
+        index = self._segment(stretch.sequence).index
+        first, last = stretch.extent.objects, index.bounds(stretch.extent)[1]
+        found = bisect_right(index.starts, low, first, last, key=lambda place: place.objects)
+        for number in range(max(first, found - 1), last):
+            yield from objects_between(index.objects(number), low, stretch.end.objects)
+
+    def runs_backwards(self, partition: int, place: Place) -> Iterator[tuple[Place, Run]]:
+        """The runs of objects before `place`, the last one first."""
+        row = self.map.partitions[partition]
+        number = row.at(0, place.objects - 1)
+        while place.objects > 0:
+            stretch = row.stretch(number)
+            for start, run in self._runs_before(stretch, place.objects):
+                if run.after(start).objects != place.objects:
+                    break
+                yield start, run
+                place = start
+            if place.objects != stretch.extent.start.objects:
+                raise DamageError(f"what object {place.objects - 1} is cannot be read")
+            number -= 1
+
+    def _runs_before(self, stretch: Stretch, high: int) -> Iterator[tuple[Place, Run]]:
+        index, low = self._segment(stretch.sequence).index, stretch.extent.start.objects
+        first, last = stretch.extent.objects, index.bounds(stretch.extent)[1]
+        found = bisect_left(index.starts, high, first, last, key=lambda place: place.objects)
+        for number in range(found - 1, first - 1, -1):
+            yield from reversed(list(objects_between(index.objects(number), low, high)))
+
+    def find_object(self, partition: int, number: int) -> Place:
+        """The place before that object, or the end of data."""
+        end = self.map.partitions[partition].end
+        if number >= end.objects:
+            return end
+        row = self.map.partitions[partition]
+        for start, run in self._runs_in(row.stretch(row.at(0, number)), number):
+            if start.objects == number:
+                return start
+            assert run
+        raise DamageError(f"where object {number} lies cannot be read")
+
+    def find_file(self, partition: int, number: int) -> Place:
+        """The place after that many filemarks, or the end of data."""
+        row = self.map.partitions[partition]
+        if number > row.end.filemarks:
+            return row.end
+        if number <= 0:
+            return Place()
+        low = bisect_left(range(len(row)), number, key=lambda n: row.start(n).filemarks)
+        place = row.start(max(0, low - 1))
+        for start, run in self._runs_from_file(partition, place, number):
+            if run.after(start).filemarks >= number:
+                return run.after(start, number - start.filemarks)
+        raise DamageError(f"where file {number} begins cannot be read")
+
+    def _runs_from_file(
+        self, partition: int, place: Place, number: int
+    ) -> Iterator[tuple[Place, Run]]:
+        """Runs from `place` on, but from the OBJECTS frame that has the filemark before a file."""
+        row = self.map.partitions[partition]
+        stretch = row.stretch(row.at(0, place.objects))
+        index = self._segment(stretch.sequence).index
+        first, last = stretch.extent.objects, index.bounds(stretch.extent)[1]
+        found = bisect_left(index.starts, number, first, last, key=lambda at: at.filemarks)
+        start = index.starts[max(first, found - 1)] if first < last else place
+        return self.runs(partition, max(place, start))
+
+    def stream(self, partition: int, first: int, length: int) -> list[memoryview]:
+        """`length` record bytes from `first` on, as views of what was read, each frame checked."""
+        row, stop = self.map.partitions[partition], first + length
+        number = row.at(2, first)
+        views: list[memoryview] = []
+        while first < stop:
+            if number >= len(row):
+                raise DamageError(f"byte {first} of the tape lies nowhere")
+            stretch = row.stretch(number)
+            upto = min(stop, stretch.end.bytes)
+            if upto > first:
+                self._read_stretch(stretch, first, upto, views)
+                first = upto
+            number += 1
+        return views
+
+    def _read_stretch(
+        self, stretch: Stretch, first: int, upto: int, views: list[memoryview]
+    ) -> None:
+        segment = self._segment(stretch.sequence)
+        index = segment.index
+        low, high = stretch.extent.block, index.bounds(stretch.extent)[0]
+        block = bisect_right(index.first_bytes, first, low, high) - 1
+        last = bisect_left(index.first_bytes, upto, low, high)
+        step = READ_SIZE // BLOCK_SIZE
+        if block < low:
+            raise DamageError(f"byte {first} of the tape is missing in {stretch.sequence:08d}")
+        for number in range(block, last, step):
+            blocks = range(number, min(number + step, last))
+            first = self._read_blocks(segment, blocks, first, upto, views)
+        if first < upto:
+            raise DamageError(f"byte {first} of the tape is missing in {stretch.sequence:08d}")
+
+    def _read_blocks(
+        self, segment: OpenSegment, blocks: range, first: int, upto: int, views: list[memoryview]
+    ) -> int:
+        """Read and check a row of blocks; gives the byte after what was added to `views`."""
+        index, seed = segment.index, segment.seed
+        base = index.offsets[blocks[0]] - FrameHeader.SIZE
+        end = index.offsets[blocks[-1]] + _stored_length(index, blocks[-1])
+        region = memoryview(self._files.pread(segment.fd, end - base, base))
+        for block in blocks:
+            at, start = index.offsets[block] - base, index.first_bytes[block]
+            length = index.lengths[block]
+            stored = region[at : at + length] if index.kinds[block] == Kind.DATA else region[:0]
+            crc = crc32c(stored, crc32c(region[at - 64 : at - 4], seed))
+            if CRC.pack(crc) != region[at - 4 : at]:
+                raise DamageError(
+                    f"frame {index.numbers[block]} at byte {base + at - 64} is damaged"
+                )
+            plain = stored or ZEROS[:length]
+            stop = min(start + length, upto)
+            if not start <= first < stop:
+                break
+            views.append(plain[first - start : stop - start])
+            first = stop
+        return first
+
+
+def _stored_length(index: SegmentIndex, block: int) -> int:
+    return index.lengths[block] if index.kinds[block] == Kind.DATA else 0

@@ -1,0 +1,201 @@
+"""Write one segment: frames go in at its end, and nothing that stands is ever changed."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from blake3 import blake3
+
+from pyvtl.store.files import FileLayer, write_all
+from pyvtl.store.format import (
+    CRC,
+    FRAME,
+    FRAME_MAGIC,
+    Codec,
+    Commit,
+    FooterTail,
+    Kind,
+    Place,
+    SegmentHeader,
+    encode_ends,
+    encode_header,
+    keyed_hash,
+    seal_frame,
+    seed_of,
+)
+from pyvtl.store.index import SegmentIndex
+from pyvtl.wire.checksum import crc32c
+from pyvtl.wire.layout import Buffer
+
+ALLOCATION_STEP = 16 << 20
+FRAME_SIZE = 64
+
+
+@lru_cache(64)
+def zero_hash(key: bytes, size: int) -> bytes:
+    """The hash of a block of zeros, by which one is told without looking at its bytes."""
+    return keyed_hash(key, bytes(size))
+
+
+def segment_name(header: SegmentHeader) -> str:
+    """The file name of a segment; what counts stands in its header."""
+    return f"{header.sequence:08d}-{header.pack_id.hex()}.segment"
+
+
+class Allocation:
+    """A new file with room in it, ready to become a segment.
+
+    It takes its disk space in steps, so that writing never meets a full disk unprepared.
+    """
+
+    def __init__(self, files: FileLayer, path: Path, limit: int) -> None:
+        self.files, self.path, self.limit = files, path, limit
+        self.fd = files.open(path, create=True)
+        self.allocated = 0
+
+    def reach(self, end: int) -> None:
+        """Make sure the file has room up to `end`; OSError (ENOSPC) changes nothing."""
+        if end > self.allocated:
+            step = -(-(end - self.allocated) // ALLOCATION_STEP) * ALLOCATION_STEP
+            room = min(step, max(end, self.limit) - self.allocated)
+            self.files.fallocate(self.fd, self.allocated, room)
+            self.allocated += room
+
+
+class SegmentWriter:
+    """The one segment of a tape that is being written.
+
+    Frames gather in memory until `flush`, are safe after `sync`, and end with `seal`.  OSError
+    from any of them means that nothing may be written here any more.
+    """
+
+    def __init__(self, allocation: Allocation, header: SegmentHeader, key: bytes) -> None:
+        self.header, self.limit = header, allocation.limit
+        self.path, self.fd = allocation.path, allocation.fd
+        self.end = SegmentHeader.SIZE
+        self.synced_to = 0
+        self._allocation, self._files, self._key = allocation, allocation.files, key
+        self._seed = seed_of(header.pack_id)
+        self._headers: list[bytes] = []
+        self._notes: list[bytes] = []
+        self._pending: list[Buffer] = []
+        self._written = 0
+        self._chain = blake3(header.predecessor_chain, key=key)
+        self._chained = 0
+        self._index = SegmentIndex()
+        self._index.end = self.end
+        self._indexed_notes = 0
+        allocation.reach(self.end)
+        self._written = write_all(self._files, self.fd, [encode_header(header)], 0)
+        self._files.fdatasync(self.fd)
+        self._files.sync_folder(self.path.parent)
+
+    def add_block(self, partition: int, first_byte: int, block: Buffer) -> None:
+        """Add a block of the stream; the buffer may not change until `flush` has returned."""
+        size = len(block)
+        digest = blake3(block, key=self._key).digest()
+        kind: int = Kind.DATA
+        if not block[0] and digest == zero_hash(self._key, size):
+            kind, block = Kind.ZERO, b""
+        head = FRAME.pack(
+            FRAME_MAGIC,
+            kind,
+            Codec.RAW,
+            0,
+            len(self._headers),
+            len(block),
+            partition << 24 | size,
+            first_byte,
+            digest,
+        )
+        header = head + CRC.pack(crc32c(block, crc32c(head, self._seed)))
+        self._headers.append(header)
+        self._pending += (header, block)
+        self.end += FRAME_SIZE + len(block)
+
+    def add_note(self, kind: Kind, partition: int, first_byte: int, payload: bytes) -> None:
+        """Add a frame that is no block."""
+        head = FRAME.pack(
+            FRAME_MAGIC,
+            kind,
+            Codec.RAW,
+            0,
+            len(self._headers),
+            len(payload),
+            partition << 24 | len(payload),
+            first_byte,
+            keyed_hash(self._key, payload),
+        )
+        header = seal_frame(head, payload, self._seed)
+        self._headers.append(header)
+        self._notes.append(payload)
+        self._pending += (header, payload)
+        self.end += FRAME_SIZE + len(payload)
+
+    def flush(self) -> None:
+        """Hand all frames to the file."""
+        if self._pending:
+            self._allocation.reach(self.end)
+            self._written = write_all(self._files, self.fd, self._pending, self._written)
+            self._pending.clear()
+
+    def reserve(self, byte_count: int) -> None:
+        """Take disk space for so many bytes more, and for the footer that comes after them."""
+        footer = len(self._headers) * FRAME_SIZE + sum(map(len, self._notes)) + FooterTail.SIZE
+        self._allocation.reach(self.end + byte_count + footer)
+
+    def commit(self, ends: list[Place]) -> None:
+        """Add a COMMIT that says where the partitions end."""
+        commit = Commit(
+            synced_to=self.synced_to,
+            predecessor=self.header.predecessor,
+            predecessor_length=self.header.predecessor_length,
+            predecessor_chain=self.header.predecessor_chain,
+            chain=self.chain(),
+            ends=encode_ends(ends),
+            partitions=len(ends),
+        )
+        self._chain = blake3(commit.chain, key=self._key)
+        self.add_note(Kind.COMMIT, 0, 0, commit.encode())
+
+    def chain(self) -> bytes:
+        """The hash over all frame headers so far, and over what came before this segment."""
+        self._chain.update(b"".join(self._headers[self._chained :]))
+        self._chained = len(self._headers)
+        return self._chain.digest()
+
+    def sync(self) -> None:
+        """Make all frames durable."""
+        self.flush()
+        self._files.fdatasync(self.fd)
+        self.synced_to = self.end
+
+    def index(self) -> SegmentIndex:
+        """What the segment holds so far; what was added must have been flushed."""
+        index, notes = self._index, len(self._notes)
+        index.add_all(index.end, self._headers[index.frames :], self._notes[self._indexed_notes :])
+        self._indexed_notes = notes
+        return index
+
+    def seal(self) -> tuple[int, bytes]:
+        """Write the footer, cut the file to length and sync: its length and its chain.
+
+        All before the footer is synced first: so a footer that is whole vouches for it.
+        """
+        if self.synced_to < self.end:
+            self.sync()
+        footer = encode_footer(
+            self.header.pack_id, self.end, self._headers, self._notes, self.chain()
+        )
+        length = write_all(self._files, self.fd, [footer], self.end)
+        self._files.ftruncate(self.fd, length)
+        self._files.fdatasync(self.fd)
+        return length, self.chain()
+
+
+def encode_footer(
+    pack_id: bytes, offset: int, headers: list[bytes], notes: list[bytes], chain: bytes
+) -> bytes:
+    """All frame headers, the payloads of all frames that are no blocks, and the tail."""
+    body = b"".join(headers) + b"".join(notes)
+    tail = FooterTail(frames=len(headers), footer_offset=offset, chain=chain).encode()[:-4]
+    return body + tail + CRC.pack(crc32c(tail, crc32c(body, seed_of(pack_id))))
