@@ -1,0 +1,1 @@
+"""SCSI over media: the drive and the changer.  Never says socket."""

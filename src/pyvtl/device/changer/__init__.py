@@ -1,0 +1,1 @@
+"""The medium changer: SMC-3 over the library's inventory."""

@@ -1,0 +1,109 @@
+"""Carrying volumes: drives unload and load, the journal keeps the outcome, or nothing moves."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
+from typing import Final
+
+from pyvtl.device.changer.bay import Bay
+from pyvtl.media.inventory import (
+    ElementEmptyError,
+    ElementFullError,
+    Inventory,
+    InventoryError,
+    Journal,
+    Moves,
+    NoSuchElementError,
+)
+from pyvtl.media.medium import MediumError
+from pyvtl.scsi.sense import Asc, CheckCondition, Sense, SenseKey, illegal_request
+
+REFUSALS: Final[Mapping[type[InventoryError], Asc]] = {
+    NoSuchElementError: Asc.INVALID_ELEMENT_ADDRESS,
+    ElementEmptyError: Asc.MEDIUM_SOURCE_ELEMENT_EMPTY,
+    ElementFullError: Asc.MEDIUM_DESTINATION_ELEMENT_FULL,
+}
+"""What a host is told of a move that the inventory refuses (SMC-3 MOVE MEDIUM)."""
+
+
+class Transport:
+    """The hand of the library.  It does one thing at a time, to the end or not at all."""
+
+    def __init__(self, inventory: Inventory, bays: Mapping[int, Bay], journal: Journal) -> None:
+        """`bays` are the drives by element address."""
+        self.inventory = inventory
+        self.bays = bays
+        self._journal = journal
+        self._busy = asyncio.Lock()
+        self._under_way: set[asyncio.Task[Moves]] = set()
+
+    async def carry(self, plan: Callable[[], Moves]) -> Moves:
+        """Plan and make a change, and tell what it was; cancelling the caller does not stop it.
+
+        Raises InventoryError when the plan is refused, StorageFailedError when it could not be
+        made durable, and CheckCondition or MediumError from a drive; then nothing has moved.
+        """
+        carrying = asyncio.create_task(self._carry(plan))
+        self._under_way.add(carrying)
+        carrying.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(carrying)
+
+    async def settle(self) -> None:
+        """Wait until nothing is being carried any more."""
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def _carry(self, plan: Callable[[], Moves]) -> Moves:
+        async with self._busy, AsyncExitStack() as undo:
+            moves = plan()
+            leaving, arriving = self._in_bays(moves)
+            await self._empty_bays(leaving, undo)
+            await self._fill_bays(arriving, undo)
+            await asyncio.to_thread(self._journal.place, moves)
+            undo.pop_all()
+            self.inventory.apply(moves)
+        return moves
+
+    def _in_bays(self, moves: Moves) -> tuple[dict[str, Bay], dict[str, Bay]]:
+        """Barcodes of what leaves a drive and of what arrives in one, each with the drive."""
+        leaving, arriving = dict[str, Bay](), dict[str, Bay]()
+        for barcode, place in moves.items():
+            now = self.inventory.place_of(barcode) if barcode in self.inventory else None
+            before = self.bays.get(now.address) if now else None
+            after = self.bays.get(place.address) if place else None
+            if before is not after:
+                leaving |= {barcode: before} if before else {}
+                arriving |= {barcode: after} if after else {}
+        return leaving, arriving
+
+    async def _empty_bays(self, leaving: Mapping[str, Bay], undo: AsyncExitStack) -> None:
+        """Unload the drives that volumes are taken from, unless one of them prevents it."""
+        if any(bay.removal_prevented for bay in leaving.values()):
+            raise illegal_request(Asc.MEDIUM_REMOVAL_PREVENTED)
+        for barcode, bay in leaving.items():
+            await bay.unload()
+            undo.push_async_callback(_attempt, bay.load, barcode)
+
+    async def _fill_bays(self, arriving: Mapping[str, Bay], undo: AsyncExitStack) -> None:
+        for barcode, bay in arriving.items():
+            await bay.load(barcode)
+            undo.push_async_callback(_attempt, bay.unload)
+
+
+async def _attempt(action: Callable[..., Awaitable[None]], *arguments: str) -> None:
+    """Undo a step as far as it goes: the failure that led here is the one to be told."""
+    with suppress(CheckCondition, MediumError):
+        await action(*arguments)
+
+
+@contextmanager
+def told_to_the_host() -> Iterator[None]:
+    """Turn what stops a move into sense data; a drive's own sense data passes as it is."""
+    try:
+        yield
+    except InventoryError as refusal:
+        raise illegal_request(REFUSALS[type(refusal)]) from refusal
+    except MediumError as failure:
+        raise CheckCondition(
+            Sense(SenseKey.HARDWARE_ERROR, Asc.MEDIA_LOAD_OR_EJECT_FAILED)
+        ) from failure

@@ -1,0 +1,1 @@
+"""The sequential-access device: SSC-5 commands over a cartridge."""

@@ -1,0 +1,1 @@
+"""The products that our devices stand in for, one module each."""
