@@ -1,0 +1,66 @@
+"""The commands' end of the control socket: one JSON request, one JSON answer."""
+
+import json
+import socket
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+from pyvtl.cli.failure import CommandError
+from pyvtl.gateway.control_socket import SOCKET_NAME
+
+TIMEOUT_SECONDS = 600
+"""Creating thousands of tapes takes a while."""
+
+
+class _UnixConnection(HTTPConnection):
+    """HTTP over a Unix domain socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class Client:
+    """Requests to the server that holds a data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+
+    def get(self, path: str) -> Any:
+        return self._request("GET", path)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._request("POST", path, body)
+
+    def delete(self, path: str) -> Any:
+        return self._request("DELETE", path)
+
+    def _request(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer's data.  Raises CommandError if there is no server, or if it refuses."""
+        connection = _UnixConnection(self.data_dir / SOCKET_NAME)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body))
+            response = connection.getresponse()
+            answer = json.loads(response.read() or "null")
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise CommandError(
+                f"no server runs on {self.data_dir}: start one with"
+                f" `pyvtl serve --data-dir {self.data_dir}`, or name its folder with --data-dir"
+            ) from None
+        except PermissionError:
+            raise CommandError(
+                f"the server on {self.data_dir} belongs to another user: run this as that user"
+            ) from None
+        except (OSError, HTTPException, ValueError) as error:
+            raise CommandError(f"the server on {self.data_dir} gave no answer: {error}") from None
+        finally:
+            connection.close()
+        if response.status >= 400:  # noqa: PLR2004 - HTTP: errors are 4xx and 5xx
+            raise CommandError(answer["message"])
+        return answer

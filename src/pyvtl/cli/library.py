@@ -1,0 +1,46 @@
+"""`pyvtl library`: what the library is made of, and who uses it."""
+
+import typer
+
+from pyvtl.cli.client import Client
+from pyvtl.cli.options import DataDir, Json
+from pyvtl.cli.output import Column, Row, print_rows
+
+app = typer.Typer(help="What the library is made of, and who uses it.", no_args_is_help=True)
+
+
+def _initiators(device: Row) -> str:
+    names = dict.fromkeys(session["initiator"] for session in device["sessions"])
+    return ", ".join(names) or "-"
+
+
+DEVICES = (
+    Column("DEVICE", lambda device: str(device["device"])),
+    Column("ELEMENT", lambda device: str(device["element_address"]), right=True),
+    Column("TAPE", lambda device: str(device["barcode"] or "-")),
+    Column("SERIAL", lambda device: str(device["serial"])),
+    Column("TARGET", lambda device: str(device["target"])),
+    Column("INITIATORS", _initiators),
+)
+
+
+@app.callback()
+def library() -> None:
+    """What the library is made of, and who uses it."""
+
+
+@app.command()
+def status(data_dir: DataDir, as_json: Json = False) -> None:
+    """Show drives and changer, the tapes in them, and the initiators that are logged in."""
+    answer = Client(data_dir).get("/library")
+    if as_json:
+        print_rows([answer], (), as_json=True)
+        return
+    print(f"Gateway {answer['gateway_id']} serves on {', '.join(answer['portals'])}")
+    for what in ("slots", "import_export_slots"):
+        count = answer[what]
+        print(
+            f"{what.replace('_', ' ').replace('import export', 'import/export')}: "
+            f"{count['full']} of {count['total']} full"
+        )
+    print_rows(answer["devices"], DEVICES)

@@ -1,0 +1,61 @@
+"""What commands print: a table for people, plain columns for pipes, JSON for programs."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its heading, and the text of a row in it."""
+
+    heading: str
+    text: Callable[[Row], str]
+    right: bool = False
+
+
+def print_rows(rows: Sequence[Row], columns: Sequence[Column], *, as_json: bool = False) -> None:
+    """Print rows in the form that fits: JSON if asked for, else by where the output goes."""
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    elif sys.stdout.isatty():
+        _print_table(rows, columns)
+    else:
+        _print_plain(rows, columns)
+
+
+def _print_table(rows: Sequence[Row], columns: Sequence[Column]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        justify: Literal["right", "left"] = "right" if column.right else "left"
+        table.add_column(column.heading, justify=justify, overflow="fold")
+    for row in rows:
+        table.add_row(*(column.text(row) for column in columns))
+    Console().print(table, markup=False)
+
+
+def _print_plain(rows: Sequence[Row], columns: Sequence[Column]) -> None:
+    lines = [[c.heading for c in columns], *([c.text(row) for c in columns] for row in rows)]
+    widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (
+            text.rjust(width) if column.right else text.ljust(width)
+            for text, width, column in zip(line, widths, columns, strict=True)
+        )
+        print("  ".join(cells).rstrip())
+
+
+def size(count: int) -> str:
+    """Bytes with a binary unit, three figures: 1.50 GiB."""
+    units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+    power = max(0, count.bit_length() - 1) // 10
+    value = count / 1024**power
+    digits = 0 if power == 0 else max(0, 3 - len(str(int(value))))
+    return f"{value:.{digits}f} {units[power]}"

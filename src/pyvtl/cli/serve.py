@@ -1,0 +1,98 @@
+"""`pyvtl serve`: the library, until it is told to stop."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pyvtl.cli.config import load
+from pyvtl.cli.failure import CommandError
+from pyvtl.cli.options import ConfigFile
+from pyvtl.config.units import parse_size
+
+if TYPE_CHECKING:
+    from pyvtl.config.model import Config
+
+Portals = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--portal", metavar="HOST:PORT", help="Serve iSCSI here; may be given several times."
+    ),
+]
+Advertised = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--advertise",
+        metavar="HOST:PORT",
+        help="Tell initiators this address, for containers and NAT; may be given several times.",
+    ),
+]
+
+
+def serve(
+    *,
+    file: ConfigFile = None,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Folder of the tapes.", file_okay=False)
+    ] = None,
+    portal: Portals = None,
+    advertise: Advertised = None,
+    insecure_no_auth: Annotated[
+        bool | None,
+        typer.Option("--insecure-no-auth", help="Serve other machines without CHAP."),
+    ] = None,
+    tapes: Annotated[
+        int, typer.Option(min=0, help="Make so many tapes if the library has none.")
+    ] = 0,
+    size: Annotated[str, typer.Option(metavar="SIZE", help="Capacity of those tapes.")] = "100GiB",
+    log_level: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")
+    ] = None,
+    log_format: Annotated[
+        str | None, typer.Option(metavar="FORMAT", help="auto, console or json.")
+    ] = None,
+) -> None:
+    """Serve the tape library until SIGTERM or Ctrl-C.
+
+    Without options: ten drives, a changer and 3,200 slots on 127.0.0.1:3260.  Every other setting
+    comes from the settings file or the environment: `pyvtl config show` lists them.
+    """
+    flags: dict[str, dict[str, object]] = {
+        "gateway": {"data_dir": data_dir},
+        "portal": {
+            "listen": portal,
+            "advertise": advertise,
+            "insecure_no_auth": insecure_no_auth,
+        },
+        "logs": {"level": log_level, "format": log_format},
+    }
+    settings = load(file, flags)
+    try:
+        size_bytes = parse_size(size)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--size") from None
+    asyncio.run(_serve(settings.config, tapes, size_bytes))
+
+
+async def _serve(config: "Config", tapes: int, size_bytes: int) -> None:
+    from pyvtl import logs
+    from pyvtl.cli.welcome import welcome
+    from pyvtl.gateway.errors import GatewayError
+    from pyvtl.gateway.gateway import Gateway
+
+    logs.set_up(config.logs.level, config.logs.format)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        async with Gateway(config) as gateway:
+            if tapes and not await gateway.library.list_tapes():
+                await gateway.library.create_tapes(
+                    prefix="TAPE", count=tapes, size_bytes=size_bytes
+                )
+            typer.echo(welcome(gateway))
+            await stop.wait()
+    except GatewayError as error:
+        raise CommandError(str(error)) from None

@@ -1,0 +1,118 @@
+"""`pyvtl tape`: make, list, protect and delete tapes."""
+
+from typing import Annotated, Any
+
+import typer
+
+from pyvtl.cli.client import Client
+from pyvtl.cli.failure import CommandError, UsageError
+from pyvtl.cli.options import DataDir, Json
+from pyvtl.cli.output import Column, Row, print_rows, size
+from pyvtl.config.folder import default_data_dir
+from pyvtl.config.units import parse_size
+
+app = typer.Typer(help="Make, list, protect and delete tapes.", no_args_is_help=True)
+
+
+def _place(tape: Row) -> str:
+    if tape["drive"] is not None:
+        return f"drive {tape['drive']}"
+    return f"slot {tape['slot']}" if tape["slot"] is not None else "-"
+
+
+COLUMNS = (
+    Column("BARCODE", lambda tape: str(tape["barcode"])),
+    Column("STATUS", lambda tape: str(tape["status"])),
+    Column("WHERE", _place),
+    Column("SIZE", lambda tape: size(tape["size_bytes"]), right=True),
+    Column("USED", lambda tape: size(tape["used_bytes"]), right=True),
+    Column("PROTECTED", lambda tape: "yes" if tape["write_protected"] else "no"),
+)
+
+
+def _complete_barcode(context: typer.Context, incomplete: str) -> list[str]:
+    folder = context.params.get("data_dir") or default_data_dir()
+    try:
+        tapes: list[dict[str, Any]] = Client(folder).get("/tapes")
+    except CommandError:
+        return []
+    return [tape["barcode"] for tape in tapes if tape["barcode"].startswith(incomplete)]
+
+
+Barcode = Annotated[str, typer.Argument(help="Barcode.", autocompletion=_complete_barcode)]
+Barcodes = Annotated[list[str], typer.Argument(help="Barcodes.", autocompletion=_complete_barcode)]
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@app.command()
+def create(
+    *,
+    data_dir: DataDir,
+    size: Annotated[
+        int, typer.Option(parser=_size, metavar="SIZE", help="Capacity: 100GiB, 1.5TB, or bytes.")
+    ],
+    prefix: Annotated[
+        str | None, typer.Option(help="Letters that made-up barcodes begin with.")
+    ] = None,
+    barcode: Annotated[str | None, typer.Option(help="The barcode of one tape.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many tapes.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Make blank tapes; they appear in the first free import/export slots.
+
+    Space is only used as tapes are written, so a tape may be larger than the disk.
+    """
+    if (prefix is None) == (barcode is None):
+        raise UsageError("give --prefix for made-up barcodes, or --barcode for one of your own")
+    if barcode is not None and count != 1:
+        raise UsageError("--barcode names one tape; use --prefix with --count")
+    body = {"prefix": prefix, "barcode": barcode, "count": count, "size_bytes": size}
+    print_rows(Client(data_dir).post("/tapes", body), COLUMNS, as_json=as_json)
+
+
+@app.command("list")
+def list_(data_dir: DataDir, as_json: Json = False) -> None:
+    """List all tapes and where they lie; slots are numbered as mtx numbers them."""
+    print_rows(Client(data_dir).get("/tapes"), COLUMNS, as_json=as_json)
+
+
+@app.command()
+def show(barcode: Barcode, data_dir: DataDir, as_json: Json = False) -> None:
+    """Show all about one tape."""
+    tape = Client(data_dir).get(f"/tapes/{barcode}")
+    columns = (
+        Column("FIELD", lambda row: str(row["field"])),
+        Column("VALUE", lambda row: "-" if row["value"] is None else str(row["value"])),
+    )
+    fields = [{"field": field, "value": value} for field, value in tape.items()]
+    print_rows([tape] if as_json else fields, columns, as_json=as_json)
+
+
+@app.command()
+def delete(barcodes: Barcodes, data_dir: DataDir) -> None:
+    """Delete tapes with all that is on them.  A tape in a drive has to be unloaded first."""
+    client = Client(data_dir)
+    for barcode in barcodes:
+        client.delete(f"/tapes/{barcode}")
+
+
+@app.command()
+def protect(barcodes: Barcodes, data_dir: DataDir) -> None:
+    """Make tapes read-only, also while they are in a drive."""
+    client = Client(data_dir)
+    for barcode in barcodes:
+        client.post(f"/tapes/{barcode}/protect")
+
+
+@app.command()
+def unprotect(barcodes: Barcodes, data_dir: DataDir) -> None:
+    """Make tapes writable again."""
+    client = Client(data_dir)
+    for barcode in barcodes:
+        client.post(f"/tapes/{barcode}/unprotect")

@@ -1,0 +1,1 @@
+"""The object store; tapes go there in the background."""

@@ -1,0 +1,1 @@
+"""Settings: one TOML file, the environment and flags, checked at the door and then frozen."""

@@ -1,0 +1,221 @@
+"""Every setting there is: its section, name, default and bounds."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from pyvtl.config.folder import default_data_dir
+from pyvtl.config.types import Portals, Seconds, Size, is_loopback
+from pyvtl.iscsi.node import PortalAddress
+from pyvtl.media.inventory import Geometry
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+LAST_ELEMENT_ADDRESS = 0xFFFF
+MIN_SECRET, MAX_SECRET = 12, 16
+"""CHAP secrets in bytes: RFC 7143 section 12.1.3 asks for 96 bits, initiators take up to 16."""
+
+
+class Section(BaseModel):
+    """A table of the settings file: frozen, and closed to names that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class GatewaySection(Section):
+    """Who this gateway is, and where it keeps everything."""
+
+    id: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{8}$",
+        description="8 lower-case hex digits in all target names; made at the first start",
+    )
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="folder of the tapes and of all state"
+    )
+
+
+def _at_least_one(addresses: tuple[PortalAddress, ...]) -> tuple[PortalAddress, ...]:
+    if not addresses:
+        raise ValueError("at least one address is needed")
+    return addresses
+
+
+class PortalSection(Section):
+    """Where initiators connect, and how long each may take."""
+
+    listen: Annotated[Portals, AfterValidator(_at_least_one)] = Field(
+        (PortalAddress("127.0.0.1"),), description="addresses to serve iSCSI on, HOST:PORT"
+    )
+    advertise: Portals = Field(
+        (), description="addresses to tell initiators, if other than those that they came in on"
+    )
+    insecure_no_auth: bool = Field(
+        False, description="serve addresses other than loopback without CHAP"
+    )
+    max_connections: int = Field(256, ge=1, le=65535, description="connections at a time")
+    login_timeout: Seconds = Field(15, gt=0, description="time from connecting to the end of login")
+    ping_after: Seconds = Field(30, gt=0, description="silence after which an initiator is pinged")
+    ping_timeout: Seconds = Field(30, gt=0, description="time for the answer to a ping")
+
+
+class ChapSection(Section):
+    """What initiators have to know, and what targets prove to them."""
+
+    user: str | None = Field(None, min_length=1, description="name that initiators log in with")
+    secret: SecretStr | None = Field(None, description="their secret, 12 to 16 bytes")
+    secret_file: Path | None = Field(None, description="file that holds the secret instead")
+    mutual_user: str | None = Field(
+        None, min_length=1, description="name that targets prove themselves with"
+    )
+    mutual_secret: SecretStr | None = Field(None, description="secret of the targets")
+    mutual_secret_file: Path | None = Field(None, description="file that holds it instead")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _check_account("user", self.user, "secret", self.secret, self.secret_file)
+        _check_account(
+            "mutual_user",
+            self.mutual_user,
+            "mutual_secret",
+            self.mutual_secret,
+            self.mutual_secret_file,
+        )
+        if self.mutual_user is not None and self.user is None:
+            raise ValueError("mutual_user needs user: targets prove themselves to known initiators")
+        ours, theirs = self.secret_bytes, self.mutual_secret_bytes
+        if ours is not None and ours == theirs:
+            raise ValueError("secret and mutual_secret must differ (RFC 7143 section 12.1.3)")
+        return self
+
+    @property
+    def secret_bytes(self) -> bytes | None:
+        """The secret of the initiators, from wherever it is kept."""
+        return _secret(self.secret, self.secret_file)
+
+    @property
+    def mutual_secret_bytes(self) -> bytes | None:
+        """The secret of the targets, from wherever it is kept."""
+        return _secret(self.mutual_secret, self.mutual_secret_file)
+
+
+def _secret(value: SecretStr | None, file: Path | None) -> bytes | None:
+    if value is not None:
+        return value.get_secret_value().encode()
+    return file.read_bytes().rstrip(b"\r\n") if file is not None else None
+
+
+def _check_account(
+    user_key: str, user: str | None, secret_key: str, value: SecretStr | None, file: Path | None
+) -> None:
+    """Raise ValueError unless there is neither name nor secret, or a name and one good secret."""
+    if value is not None and file is not None:
+        raise ValueError(f"give {secret_key} or {secret_key}_file, not both")
+    try:
+        secret = _secret(value, file)
+    except OSError as error:
+        raise ValueError(f"{secret_key}_file cannot be read: {error}") from None
+    if (user is None) != (secret is None):
+        raise ValueError(f"{user_key} and {secret_key} (or {secret_key}_file) go together")
+    if secret is not None and not MIN_SECRET <= len(secret) <= MAX_SECRET:
+        raise ValueError(f"{secret_key} must have {MIN_SECRET} to {MAX_SECRET} bytes")
+
+
+Count = Annotated[int, Field(ge=1, le=LAST_ELEMENT_ADDRESS)]
+ElementAddress = Annotated[int, Field(ge=0, le=LAST_ELEMENT_ADDRESS)]
+
+
+class LibrarySection(Section):
+    """How many elements the library has, and under which addresses hosts see them."""
+
+    drives: int = Field(10, ge=1, le=99, description="tape drives")
+    slots: Count = Field(1600, description="storage slots")
+    import_export_slots: Count = Field(1600, description="import/export slots")
+    transport_address: ElementAddress = Field(0, description="element address of the robot arm")
+    first_drive_address: ElementAddress = Field(10000, description="of the first drive")
+    first_slot_address: ElementAddress = Field(20000, description="of the first storage slot")
+    first_import_export_address: ElementAddress = Field(
+        30000, description="of the first import/export slot"
+    )
+
+    @model_validator(mode="after")
+    def _addresses_apart(self) -> Self:
+        _ = self.geometry
+        return self
+
+    @property
+    def geometry(self) -> Geometry:
+        """The element addresses; ValueError where they overlap."""
+        return Geometry(
+            transport=_row(self.transport_address, 1),
+            drives=_row(self.first_drive_address, self.drives),
+            slots=_row(self.first_slot_address, self.slots),
+            import_export=_row(self.first_import_export_address, self.import_export_slots),
+        )
+
+
+def _row(first: int, count: int) -> range:
+    return range(first, first + count)
+
+
+class DriveSection(Section):
+    """What is the same for all drives."""
+
+    default_block_length: int = Field(
+        64 * KIB, ge=0, le=MIB, description="fixed block length after power on; 0 is variable"
+    )
+    early_warning: Size = Field(
+        64 * MIB, ge=0, description="distance of early warning from the end of the tape"
+    )
+    buffer: Size = Field(64 * MIB, ge=4 * MIB, description="the most that one drive may buffer")
+    memory: Size = Field(
+        192 * MIB, ge=8 * MIB, description="the most that all drives may buffer together"
+    )
+
+
+class StoreSection(Section):
+    """How tapes lie on the disk."""
+
+    segment_size: Size = Field(
+        256 * MIB, ge=16 * MIB, le=4 * GIB, description="size of the files of a tape"
+    )
+
+
+class LogsSection(Section):
+    """What is logged, and in which form."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="the least that is logged"
+    )
+    format: Literal["auto", "console", "json"] = Field(
+        "auto", description="auto: for people on a terminal, else a JSON object a line"
+    )
+
+
+class Config(Section):
+    """All settings.  `Config(...)` takes what it is given; `load` asks file and environment too."""
+
+    gateway: GatewaySection = Field(default_factory=GatewaySection)
+    portal: PortalSection = Field(default_factory=PortalSection)
+    chap: ChapSection = Field(default_factory=ChapSection)
+    library: LibrarySection = Field(default_factory=LibrarySection)
+    drive: DriveSection = Field(default_factory=DriveSection)
+    store: StoreSection = Field(default_factory=StoreSection)
+    logs: LogsSection = Field(default_factory=LogsSection)
+
+    @property
+    def open_addresses(self) -> tuple[PortalAddress, ...]:
+        """The portals that anybody may log in to although other machines reach them."""
+        if self.chap.user is not None:
+            return ()
+        return tuple(address for address in self.portal.listen if not is_loopback(address))
+
+    @model_validator(mode="after")
+    def _closed_unless_told(self) -> Self:
+        if self.open_addresses and not self.portal.insecure_no_auth:
+            named = ", ".join(map(str, self.open_addresses))
+            raise ValueError(
+                f"portal.listen = {named} is open to other machines: set chap.user and chap.secret,"
+                " listen on 127.0.0.1, or accept the risk with --insecure-no-auth"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""Puts it all together: settings in, a running library out."""

@@ -1,0 +1,141 @@
+"""The control socket: the library's management as JSON over HTTP, for the user who runs it.
+
+    GET    /library                      devices, slots, sessions
+    GET    /tapes                        all tapes
+    POST   /tapes                        make tapes: CreateTapes
+    GET    /tapes/{barcode}              one tape
+    DELETE /tapes/{barcode}
+    POST   /tapes/{barcode}/protect      and /unprotect
+
+An error has a status of 4xx or 5xx and a body {"error": name, "message": text}.
+"""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from pyvtl.gateway.errors import (
+    GatewayError,
+    InvalidRequestError,
+    TapeNotFoundError,
+)
+from pyvtl.gateway.library import Library, Tape
+from pyvtl.gateway.status import LibraryStatus
+
+log = structlog.get_logger()
+
+LARGEST_REQUEST: Final = 1 << 16
+
+STATUS: Final[Mapping[type[GatewayError], int]] = {InvalidRequestError: 400, TapeNotFoundError: 404}
+"""HTTP status by error; any other error is 409 Conflict."""
+
+TAPE = TypeAdapter(Tape)
+TAPES = TypeAdapter(list[Tape])
+LIBRARY_STATUS = TypeAdapter(LibraryStatus)
+
+
+class CreateTapes(BaseModel):
+    """Make `count` tapes with made-up barcodes that begin with `prefix`, or one of `barcode`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    size_bytes: int
+    prefix: str | None = None
+    barcode: str | None = None
+    count: int = 1
+
+
+class Handlers:
+    """One method for each request."""
+
+    def __init__(self, library: Library, status: Callable[[], LibraryStatus]) -> None:
+        self._library = library
+        self._status = status
+
+    def routes(self) -> list[web.RouteDef]:
+        """The table at the top of this module."""
+        return [
+            web.get("/library", self.show_library),
+            web.get("/tapes", self.list_tapes),
+            web.post("/tapes", self.create_tapes),
+            web.get("/tapes/{barcode}", self.show_tape),
+            web.delete("/tapes/{barcode}", self.delete_tape),
+            web.post("/tapes/{barcode}/protect", self.protect_tape),
+            web.post("/tapes/{barcode}/unprotect", self.unprotect_tape),
+        ]
+
+    async def show_library(self, request: web.Request) -> web.Response:
+        return _answer(LIBRARY_STATUS, self._status())
+
+    async def list_tapes(self, request: web.Request) -> web.Response:
+        return _answer(TAPES, await self._library.list_tapes())
+
+    async def create_tapes(self, request: web.Request) -> web.Response:
+        try:
+            wanted = CreateTapes.model_validate_json(await request.read())
+        except ValidationError as error:
+            raise InvalidRequestError(str(error)) from None
+        return _answer(TAPES, await self._library.create_tapes(**wanted.model_dump()))
+
+    async def show_tape(self, request: web.Request) -> web.Response:
+        return _answer(TAPE, await self._library.show_tape(_barcode(request)))
+
+    async def delete_tape(self, request: web.Request) -> web.Response:
+        await self._library.delete_tape(_barcode(request))
+        return web.json_response(None)
+
+    async def protect_tape(self, request: web.Request) -> web.Response:
+        return _answer(TAPE, await self._library.protect_tape(_barcode(request), True))
+
+    async def unprotect_tape(self, request: web.Request) -> web.Response:
+        return _answer(TAPE, await self._library.protect_tape(_barcode(request), False))
+
+
+def _barcode(request: web.Request) -> str:
+    return request.match_info["barcode"]
+
+
+def _answer(kind: TypeAdapter[Any], value: Any) -> web.Response:
+    return web.Response(body=kind.dump_json(value), content_type="application/json")
+
+
+@web.middleware
+async def errors_as_json(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Tell a refusal by name and reason."""
+    try:
+        return await handler(request)
+    except GatewayError as error:
+        name = type(error).__name__.removesuffix("Error")
+        return _refusal(name, str(error), STATUS.get(type(error), 409))
+    except web.HTTPException as error:
+        return _refusal(type(error).__name__, f"{request.path}: {error.reason}", error.status)
+    except Exception:
+        log.exception("control.failed", method=request.method, path=request.path)
+        return _refusal("Internal", "the server has a fault; its log says more", 500)
+
+
+def _refusal(name: str, message: str, status: int) -> web.Response:
+    return web.json_response({"error": name, "message": message}, status=status)
+
+
+@asynccontextmanager
+async def serve_control(
+    listener: socket.socket, library: Library, status: Callable[[], LibraryStatus]
+) -> AsyncIterator[None]:
+    """Answer requests on a listening socket, which is closed at the end."""
+    app = web.Application(middlewares=[errors_as_json], client_max_size=LARGEST_REQUEST)
+    app.add_routes(Handlers(library, status).routes())
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener).start()
+        yield
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,170 @@
+"""Puts it all together: settings in, a running library out, and a clean stop."""
+
+import asyncio
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
+from typing import Final, Self
+
+import structlog
+
+from pyvtl.config.model import Config
+from pyvtl.device.changer.changer import MediumChanger
+from pyvtl.device.profile import aws_changer
+from pyvtl.gateway import devices
+from pyvtl.gateway.control_socket import listening_socket
+from pyvtl.gateway.errors import GatewayError, told_as_gateway_errors
+from pyvtl.gateway.folder import DataFolder
+from pyvtl.gateway.library import Library
+from pyvtl.gateway.service import node, server_limits
+from pyvtl.gateway.status import LibraryStatus, library_status
+from pyvtl.iscsi.node import PortalAddress
+from pyvtl.media.inventory import Inventory
+from pyvtl.media.vault import Vault
+from pyvtl.scsi.target import Target
+from pyvtl.server.portal import Server
+from pyvtl.store.files import FileLayer
+
+log = structlog.get_logger()
+
+
+class Gateway:
+    """A library that initiators can log in to.  `async with Gateway(config)` serves it.
+
+    After the start there are `gateway_id`, `library`, and `portals` with their real ports.
+    Starting raises GatewayError.
+    """
+
+    gateway_id: str
+    library: Library
+    portals: Sequence[PortalAddress]
+
+    def __init__(self, config: Config | None = None, files: FileLayer | None = None) -> None:
+        """`files` is what tapes are kept on, when it is not the file system as it is."""
+        self.config: Final = config or Config()
+        self._files = files
+        self._running = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def changer_name(self) -> str:
+        """Target name of the changer."""
+        return devices.changer_name(self.gateway_id)
+
+    @property
+    def drive_names(self) -> Sequence[str]:
+        """Target names of the drives, first drive first."""
+        count = self.config.library.drives
+        return [devices.drive_name(self.gateway_id, number) for number in range(1, count + 1)]
+
+    async def start(self) -> None:
+        """Serve.  Tapes that were in drives are loaded again while initiators log in."""
+        async with AsyncExitStack() as stack:
+            vault = await self._open_vault(stack)
+            self.library = await self._assemble(vault, stack)
+            control = listening_socket(self.config.gateway.data_dir)
+            stack.callback(control.close)
+            await self._listen(stack)
+            await stack.enter_async_context(self._serve_control(control))
+            self._running = stack.pop_all()
+        log.info("gateway.started", gateway=self.gateway_id, portals=[str(p) for p in self.portals])
+
+    async def stop(self) -> None:
+        """Take no more commands, tell initiators, make everything durable, let go of all."""
+        await self._running.aclose()
+        log.info("gateway.stopped", gateway=self.gateway_id)
+
+    def status(self) -> LibraryStatus:
+        """The library as it is now."""
+        names = [self.changer_name, *self.drive_names]
+        return library_status(
+            self.gateway_id, self.portals, self.library, names, self._server.sessions()
+        )
+
+    def _serve_control(self, listener: socket.socket) -> AbstractAsyncContextManager[None]:
+        # aiohttp takes longer to import than all else together: initiators need not wait for it.
+        from pyvtl.gateway.control import serve_control  # noqa: PLC0415 - see above
+
+        return serve_control(listener, self.library, self.status)
+
+    async def _open_vault(self, stack: AsyncExitStack) -> Vault:
+        settings = self.config
+        path = settings.gateway.data_dir
+        folder = await asyncio.to_thread(DataFolder, path)
+        stack.callback(folder.close)
+        self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.gateway.id)
+        open_vault = partial(Vault, path, self._files, segment_bytes=settings.store.segment_size)
+        with told_as_gateway_errors():
+            vault = await asyncio.to_thread(open_vault)
+        stack.push_async_callback(asyncio.to_thread, vault.close)
+        return vault
+
+    async def _assemble(self, vault: Vault, stack: AsyncExitStack) -> Library:
+        """Changer and drives; what was in a drive is on its way into it."""
+        with told_as_gateway_errors():
+            places = await asyncio.to_thread(vault.places)
+            inventory = Inventory(self.config.library.geometry, places)
+        bays = devices.bays(self.config, self.gateway_id, vault.open)
+        identity = aws_changer.identity(self.gateway_id)
+        changer = MediumChanger(identity, inventory, bays, vault)
+        library = Library(vault, changer, bays)
+        stack.push_async_callback(_close_drives, library)
+        await library.place_the_unplaced()
+        loading = asyncio.create_task(_load_again(changer))
+        stack.push_async_callback(_finished, loading)
+        return library
+
+    async def _listen(self, stack: AsyncExitStack) -> None:
+        for address in self.config.open_addresses:
+            log.warning(
+                "portal.open",
+                address=str(address),
+                risk="anybody who reaches this address can read, overwrite and move all tapes;"
+                " set chap.user and chap.secret",
+            )
+        self._server = Server(
+            node(self.config, [self.changer_name, *self.drive_names]),
+            self._targets(),
+            limits=server_limits(self.config),
+            max_connections=self.config.portal.max_connections,
+        )
+        stack.push_async_callback(self._server.stop)
+        self.portals = [await self._listen_on(portal) for portal in self.config.portal.listen]
+
+    async def _listen_on(self, portal: PortalAddress) -> PortalAddress:
+        try:
+            return await self._server.start(portal)
+        except OSError as error:
+            raise GatewayError(f"cannot listen on {portal}: {error.strerror}") from None
+
+    def _targets(self) -> Mapping[str, Target]:
+        units = [self.library.changer, *(bay.drive for bay in self.library.bays.values())]
+        names = [self.changer_name, *self.drive_names]
+        return {name: Target({0: unit}) for name, unit in zip(names, units, strict=True)}
+
+
+async def _load_again(changer: MediumChanger) -> None:
+    for barcode, failure in (await changer.restore()).items():
+        log.error("tape.not_loaded", barcode=barcode, reason=str(failure))
+
+
+async def _finished(task: asyncio.Task[None]) -> None:
+    """Loading cannot be taken back in the middle: wait for its end."""
+    await asyncio.wait([task])
+
+
+async def _close_drives(library: Library) -> None:
+    """Make all that was written durable, in all drives at once."""
+    await library.changer.settle()
+    drives = [bay.drive for bay in library.bays.values()]
+    outcomes = await asyncio.gather(*(drive.close() for drive in drives), return_exceptions=True)
+    for drive, outcome in zip(drives, outcomes, strict=True):
+        if isinstance(outcome, BaseException):
+            log.error("drive.not_closed", drive=drive.identity.serial, reason=str(outcome))

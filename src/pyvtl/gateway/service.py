@@ -1,0 +1,39 @@
+"""What settings mean for the iSCSI service: who may log in, to what, within which limits."""
+
+from collections.abc import Sequence
+
+from pyvtl.config.model import Config
+from pyvtl.iscsi.chap import ChapCredentials
+from pyvtl.iscsi.node import Node, TargetName, by_name
+from pyvtl.iscsi.session import Limits
+
+
+def node(config: Config, target_names: Sequence[str]) -> Node:
+    """All targets on all portals, with one account for all initiators, or none."""
+    credentials = chap_credentials(config)
+    return Node(
+        by_name(TargetName(name) for name in target_names),
+        advertised=config.portal.advertise,
+        credentials=lambda _target, _initiator: credentials,
+        authentication_required=credentials is not None,
+    )
+
+
+def chap_credentials(config: Config) -> ChapCredentials | None:
+    """What initiators have to prove, and what targets prove to those that ask."""
+    chap = config.chap
+    if chap.user is None or chap.secret_bytes is None:
+        return None
+    return ChapCredentials(
+        chap.user, chap.secret_bytes, chap.mutual_user or "", chap.mutual_secret_bytes
+    )
+
+
+def server_limits(config: Config) -> Limits:
+    """Times that one connection is given."""
+    portal = config.portal
+    return Limits(
+        login_seconds=portal.login_timeout,
+        ping_after_seconds=portal.ping_after,
+        ping_answer_seconds=portal.ping_timeout,
+    )

@@ -1,0 +1,43 @@
+"""examples/pyvtl.toml: every setting is in it, and what it says is the default is the default."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pyvtl.config.model import Config
+from pyvtl.config.sources import Settings, load
+
+EXAMPLE = Path("examples/pyvtl.toml")
+WITHOUT_DEFAULT = {"gateway.id", "gateway.data_dir"}
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.environ", {"HOME": "/home/tester"})
+
+
+def test_as_it_is_it_changes_nothing() -> None:
+    assert load(EXAMPLE).config == Config()
+
+
+def uncommented(tmp_path: Path) -> Settings:
+    """The example with every setting put in force, and secrets where it says they are."""
+    text = re.sub(r"(?m)^# (?=[a-z_]+ = )", "", EXAMPLE.read_text())
+    for secret in ("pyvtl-chap", "pyvtl-mutual"):
+        (tmp_path / secret).write_text(f"{secret}-01")
+    file = tmp_path / "pyvtl.toml"
+    file.write_text(text.replace("/run/secrets", str(tmp_path)))
+    return load(file)
+
+
+def test_every_setting_is_in_it(tmp_path: Path) -> None:
+    left_out = {setting.name for setting in uncommented(tmp_path) if setting.origin == "default"}
+    assert left_out == {"chap.secret", "chap.mutual_secret"}
+
+
+def test_what_it_shows_are_the_defaults(tmp_path: Path) -> None:
+    defaults = {setting.name: setting.value for setting in Settings(Config(), {})}
+    shown = {setting.name: setting.value for setting in uncommented(tmp_path)}
+    differing = {name for name in defaults if defaults[name] != shown[name]}
+    assert {name for name in differing if not name.startswith("chap.")} <= WITHOUT_DEFAULT
