@@ -97,6 +97,9 @@ class Socket:
     def writelines(self, buffers: Sequence[Any]) -> None:
         self.written += b"".join(bytes(buffer) for buffer in buffers)
 
+    def is_closing(self) -> bool:
+        return self.closed
+
     def close(self) -> None:
         self.closed = True
 
