@@ -57,6 +57,10 @@ class Wire:
         """Every socket is at home."""
         return ("127.0.0.1", 3260)
 
+    def get_write_buffer_size(self) -> int:
+        """The kernel takes all."""
+        return 0
+
     def is_closing(self) -> bool:
         """It stays open."""
         return False

@@ -97,6 +97,9 @@ class Socket:
     def writelines(self, buffers: Sequence[Any]) -> None:
         self.written += b"".join(bytes(buffer) for buffer in buffers)
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def is_closing(self) -> bool:
         return self.closed
 

@@ -52,12 +52,14 @@ class Vault:
         self._open: dict[str, Cartridge] = {}
         self._claimed: set[str] = set()
         self._claiming = Lock()
-        with _storing():
+        with _storing(), ExitStack() as undo:
             self._files.mkdir(self._tapes_folder)
             self._key = repository_key(self._files, path)
             self._catalog = Catalog(path / CATALOG)
+            undo.callback(self._catalog.close)
             self._tapes = {row.barcode: row for row in self._catalog.tapes()}
             self._adopt_all()
+            undo.pop_all()
 
     def create(self, barcode: str, capacity_bytes: int) -> Volume:
         """Make a blank tape; it lies nowhere yet.  A barcode is never used twice: MediumError."""

@@ -28,8 +28,12 @@ from pyvtl.scsi.target import Target
 from pyvtl.server.execution import Execution, data_arrived
 from pyvtl.server.management import manage
 from pyvtl.server.sessions import Initiator, SessionInfo, Sessions
+from pyvtl.wire.layout import Buffer
 
 log = structlog.get_logger()
+
+WRITE_BUFFER_BYTES = 64 << 10
+"""What the transport may hold back before answers wait here."""
 
 LAST_WORDS_SECONDS = 5
 """How long a peer may take for what is left to send, before it is cut off."""
@@ -137,10 +141,18 @@ class Carrier(asyncio.BufferedProtocol):
             outgoing = self.connection.take_outgoing()
             # Python 3.12 fails where others drop what is written to a closed transport.
             if outgoing and not self._transport.is_closing():
-                self._transport.writelines(outgoing)
+                self._write(outgoing)
         elif self.connection.outgoing_size > self._service.limits.outgoing_bytes:
             self._end(ConnectionEnded(Ending.SLOW))
             self._transport.abort()
+
+    def _write(self, outgoing: Sequence[Buffer]) -> None:
+        transport = self._transport
+        transport.writelines(outgoing)
+        # Python 3.12 up to 3.12.8 and 3.13 up to 3.13.1 never pause a protocol after writelines
+        # (CVE-2024-12254); setting the limits lets the transport look again.
+        if transport.get_write_buffer_size() > WRITE_BUFFER_BYTES:
+            transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
 
     def ask_to_leave(self, seconds: int) -> None:
         """Ask the initiator to log out; one that is not logged in has nothing to finish."""

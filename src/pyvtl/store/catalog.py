@@ -7,7 +7,7 @@ Only where tapes lie stands nowhere else: that is committed before it counts.
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock, RLock, Thread
 from typing import Any, NamedTuple
@@ -77,9 +77,11 @@ class Catalog:
     def __init__(self, path: Path) -> None:
         self._lock = RLock()
         self._path = path
-        with self._failing():
+        with self._failing(), ExitStack() as undo:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            undo.callback(self._db.close)
             self._prepare()
+            undo.pop_all()
         self._pending: dict[bytes, tuple[str, Progress]] = {}
         self._pending_tapes: dict[str, TapeRow] = {}
         self._pending_lock = Lock()
@@ -94,7 +96,6 @@ class Catalog:
         if version == 0:
             self._db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
         elif version != SCHEMA_VERSION:
-            self._db.close()
             raise CatalogError(
                 f"{self._path} has version {version}, this program knows {SCHEMA_VERSION}"
             )
