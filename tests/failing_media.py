@@ -25,9 +25,9 @@ class FailingMedium(MemoryMedium):
         self.close_error: Exception | None = None
         self.reservable_bytes = 1 << 40
 
-    def append(self, objects: Sequence[Record | Filemark]) -> None:
+    def append(self, objects: Sequence[Record | Filemark], *, compress: bool = True) -> None:
         self._raise(self.append_error)
-        super().append(objects)
+        super().append(objects, compress=compress)
 
     def sync(self) -> None:
         self._raise(self.sync_error)
@@ -60,6 +60,6 @@ class StallingMedium(MemoryMedium):
         super().__init__()
         self.go = threading.Event()
 
-    def append(self, objects: Sequence[Record | Filemark]) -> None:
+    def append(self, objects: Sequence[Record | Filemark], *, compress: bool = True) -> None:
         self.go.wait()
-        super().append(objects)
+        super().append(objects, compress=compress)
