@@ -44,7 +44,7 @@ class DataCompression(ModePage, code=0x0F, size=16, changeable="dce"):
 class DeviceConfiguration(ModePage, code=0x10, size=16, changeable="select_data_compression"):
     """SSC-5 Device Configuration mode page; LOIS says that LOCATE and READ POSITION work.
 
-    SELECT DATA COMPRESSION ALGORITHM is a byte: 0 is none and 1 the default, others are refused.
+    SELECT DATA COMPRESSION ALGORITHM is a byte: 0 is none, 1 the default, and more is refused.
     """
 
     active_partition: Annotated[int, octets(3, 3)] = 0
@@ -55,6 +55,7 @@ class DeviceConfiguration(ModePage, code=0x10, size=16, changeable="select_data_
     report_early_warning: Annotated[bool, bit(8, 0)] = False
     enable_eod_generation: Annotated[bool, bit(10, 4)] = True
     synchronize_at_early_warning: Annotated[bool, bit(10, 3)] = False
+    foreign_compression: Annotated[int, bits(14, 7, 1)] = 0
     select_data_compression: Annotated[bool, bit(14, 0)] = True
 
 
