@@ -1,6 +1,6 @@
 """How fast one drive stores records on a cartridge, for each kind of data: goal text >= half.
 
-PYTHONPATH=src:. python benchmarks/drive_speed.py FOLDER
+python -m benchmarks.drive_speed FOLDER
 
 The host is in the same process and never waits, so the drive's buffer is always full: the drive
 has to store most of the text as it is to keep up.
