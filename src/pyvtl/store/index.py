@@ -64,7 +64,10 @@ class SegmentIndex:
         """Where the payload begins."""
         self.first_bytes = array("Q")
         self.lengths = array("I")
-        """Plain length; stored is the same, or nothing for ZERO."""
+        """Of the plain block."""
+        self.stored_lengths = array("I")
+        """Of the payload."""
+        self.codecs = array("B")
         self.numbers = array("I")
         self.kinds = array("B")
         self.starts: list[Place] = []
@@ -98,6 +101,8 @@ class SegmentIndex:
         self.offsets.append(offset)
         self.first_bytes.append(facts.first_byte)
         self.lengths.append(facts.plain_length)
+        self.stored_lengths.append(facts.stored_length)
+        self.codecs.append(facts.codec)
         self.numbers.append(facts.number)
         self.kinds.append(facts.kind)
 

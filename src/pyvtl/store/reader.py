@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyvtl.store.compression import Decompressor
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import FileLayer
 from pyvtl.store.format import (
     BLOCK_SIZE,
     CRC,
+    Codec,
     FrameHeader,
-    Kind,
     Place,
     Run,
     SegmentHeader,
@@ -100,6 +101,7 @@ class TapeReader:
 
     def __init__(self, files: FileLayer, segments: SegmentFiles) -> None:
         self._files, self._segments = files, segments
+        self._decompressor = Decompressor()
         self.map = TapeMap()
         self.writing: tuple[int, OpenSegment] | None = None
         """The segment being written, if any, and its number."""
@@ -230,17 +232,19 @@ class TapeReader:
         """Read and check a row of blocks; gives the byte after what was added to `views`."""
         index, seed = segment.index, segment.seed
         base = index.offsets[blocks[0]] - FrameHeader.SIZE
-        end = index.offsets[blocks[-1]] + _stored_length(index, blocks[-1])
+        end = index.offsets[blocks[-1]] + index.stored_lengths[blocks[-1]]
         region = memoryview(self._files.pread(segment.fd, end - base, base))
         for block in blocks:
             at, start = index.offsets[block] - base, index.first_bytes[block]
             length = index.lengths[block]
-            stored = region[at : at + length] if index.kinds[block] == Kind.DATA else region[:0]
+            stored = region[at : at + index.stored_lengths[block]]
             crc = crc32c(stored, crc32c(region[at - 64 : at - 4], seed))
             if CRC.pack(crc) != region[at - 4 : at]:
                 raise DamageError(
                     f"frame {index.numbers[block]} at byte {base + at - 64} is damaged"
                 )
+            if index.codecs[block]:
+                stored = self._unpack(stored, index.codecs[block], length)
             plain = stored or ZEROS[:length]
             stop = min(start + length, upto)
             if not start <= first < stop:
@@ -249,6 +253,7 @@ class TapeReader:
             first = stop
         return first
 
-
-def _stored_length(index: SegmentIndex, block: int) -> int:
-    return index.lengths[block] if index.kinds[block] == Kind.DATA else 0
+    def _unpack(self, stored: memoryview, codec: int, length: int) -> memoryview:
+        if codec != Codec.ZSTD:
+            raise DamageError(f"codec {codec} means nothing in this version")
+        return self._decompressor.unpack(stored, length)

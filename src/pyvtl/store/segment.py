@@ -5,6 +5,7 @@ from pathlib import Path
 
 from blake3 import blake3
 
+from pyvtl.store.compression import Compressor
 from pyvtl.store.files import FileLayer, write_all
 from pyvtl.store.format import (
     CRC,
@@ -68,12 +69,15 @@ class SegmentWriter:
     from any of them means that nothing may be written here any more.
     """
 
-    def __init__(self, allocation: Allocation, header: SegmentHeader, key: bytes) -> None:
+    def __init__(
+        self, allocation: Allocation, header: SegmentHeader, key: bytes, compressor: Compressor
+    ) -> None:
         self.header, self.limit = header, allocation.limit
         self.path, self.fd = allocation.path, allocation.fd
         self.end = SegmentHeader.SIZE
         self.synced_to = 0
         self._allocation, self._files, self._key = allocation, allocation.files, key
+        self._pack = compressor.pack
         self._seed = seed_of(header.pack_id)
         self._headers: list[bytes] = []
         self._notes: list[bytes] = []
@@ -94,12 +98,15 @@ class SegmentWriter:
         size = len(block)
         digest = blake3(block, key=self._key).digest()
         kind: int = Kind.DATA
+        codec: int = Codec.RAW
         if not block[0] and digest == zero_hash(self._key, size):
             kind, block = Kind.ZERO, b""
+        elif packed := self._pack(block):
+            codec, block = Codec.ZSTD, packed
         head = FRAME.pack(
             FRAME_MAGIC,
             kind,
-            Codec.RAW,
+            codec,
             0,
             len(self._headers),
             len(block),

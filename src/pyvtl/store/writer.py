@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from pyvtl.store.compression import Compressor
 from pyvtl.store.errors import NoSpaceError, WriteFailedError
 from pyvtl.store.format import (
     BEGINNING,
@@ -51,6 +52,7 @@ class TapeWriter:
     ) -> None:
         self.map, self.attributes = loaded.map, attributes
         self.failure: str | None = None
+        self.compressor = Compressor()
         self._folder, self._files, self._follow = folder, folder.files, follow
         self._segments = SegmentFiles(folder.files, folder.path)
         self.reader = TapeReader(folder.files, self._segments)
@@ -244,7 +246,7 @@ class TapeWriter:
             barcode=self._folder.barcode.encode("ascii").ljust(32),
         )
         try:
-            segment = SegmentWriter(allocation, header, self._folder.key)
+            segment = SegmentWriter(allocation, header, self._folder.key, self.compressor)
             self._add_attributes(segment)
         except OSError:
             self._files.close(allocation.fd)

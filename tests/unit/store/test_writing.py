@@ -150,7 +150,7 @@ def test_many_segments_are_read_with_few_files_open(tmp_path: Path) -> None:
 
 
 def test_a_file_that_shrank_is_damage() -> None:
-    disk = written(b"x" * 200_000)
+    disk = written(Random(1).randbytes(200_000))
     tape = load_tape(disk)
     tape.read(BEGINNING, 1)
     (inode,) = disk.names.values()
