@@ -1,114 +1,82 @@
-"""`pyvtl store`: check and repair what lies in the data folder."""
+"""`pyvtl store`: try the object store; check and repair what lies in the data folder."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyvtl.cli.failure import CommandError
-from pyvtl.cli.options import DataDir, Json
-from pyvtl.cli.output import Column, Row, print_rows, progress_bar, size, tell
+from pyvtl.cli import checking
+from pyvtl.cli.config import load
+from pyvtl.cli.failure import CommandError, UsageError
+from pyvtl.cli.options import ConfigFile, Json
+from pyvtl.cli.output import Column, print_rows
 
 if TYPE_CHECKING:
-    from pyvtl.media.checking import Amount, Finding
+    from pyvtl.cloud.location import Location
+    from pyvtl.cloud.probe import Finding
+    from pyvtl.config.model import StoreSection
 
-app = typer.Typer(help="Check and repair what lies in the data folder.", no_args_is_help=True)
+app = typer.Typer(
+    help="Try the object store; check and repair what lies in the data folder.",
+    no_args_is_help=True,
+)
+app.command()(checking.check)
+app.command("rebuild-catalog")(checking.rebuild)
 
-
-def _text(name: str) -> Column:
-    return Column(name.upper(), lambda row: str(row[name] or "-"))
-
-
-def _what(row: Row) -> str:
-    return f"{row['what']} (harmless)" if row["harmless"] else str(row["what"])
-
-
-COLUMNS = (_text("tape"), _text("pack"), Column("WHAT", _what), _text("repair"))
+WORKS = {True: "yes", False: "NO", None: "-"}
+FINDINGS = (
+    Column("PROMISE", lambda row: str(row["promise"])),
+    Column("KEPT", lambda row: WORKS[row["works"]]),
+    Column("DETAIL", lambda row: str(row["detail"])),
+)
 
 
 @app.callback()
 def store() -> None:
-    """Check and repair what lies in the data folder."""
+    """Try the object store; check and repair what lies in the data folder."""
 
 
-@app.command("rebuild-catalog")
-def rebuild(data_dir: DataDir) -> None:
-    """Make the catalog anew from the tapes themselves.  No server may be running."""
-    from pyvtl.media.vault import rebuild_catalog
-
-    with _alone(data_dir):
-        found = rebuild_catalog(data_dir)
-    print(f"the catalog of {data_dir} was made anew from {found} tapes")
-
-
-@app.command()
-def check(
+@app.command("probe")
+def probe_store(
     *,
-    data_dir: DataDir,
-    read_data: Annotated[
-        bool, typer.Option("--read-data", help="Read every block and prove its CRC and hash.")
-    ] = False,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Do what REPAIR says, then check again.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what --repair would do.")
-    ] = False,
+    url: Annotated[
+        str | None,
+        typer.Option("--store", metavar="URL", help="dir:PATH or s3://BUCKET/PREFIX."),
+    ] = None,
+    file: ConfigFile = None,
     as_json: Json = False,
 ) -> None:
-    """Hold catalog, labels and segments against each other.  No server may be running.
+    """Try whether the object store does all that tapes need, and print what is missing.
 
-    Exit status 0: nothing is wrong, or only what a crash leaves and the next start puts right.
+    It writes a few objects under a random name in `probe/` and removes them.  Everything but the
+    URL comes from the settings; credentials come from the usual AWS places.
     """
-    from pyvtl.media.checking import amount_of
-    from pyvtl.media.mending import mend, steps
-
-    with _alone(data_dir):
-        found = _findings(data_dir, read_data=read_data)
-        planned = steps(found) if repair or dry_run else []
-        for step in planned:
-            tell(str(step))
-        if planned and not dry_run:
-            mend(data_dir, found)
-            found = _findings(data_dir, read_data=read_data)
-        _print(found, amount_of(data_dir), as_json=as_json)
-    wrong = sum(not finding.harmless for finding in found)
-    if wrong:
-        raise CommandError(f"{wrong} things are wrong" if wrong > 1 else "one thing is wrong")
+    settings = load(file, {"store": {"url": url}}).config.store
+    if settings.location is None:
+        raise UsageError("no object store is set: name one with --store, or set store.url")
+    findings = asyncio.run(_probe(settings, settings.location))
+    print_rows([asdict(finding) for finding in findings], FINDINGS, as_json=as_json)
+    missing = sum(finding.works is not True for finding in findings)
+    if missing:
+        raise CommandError(
+            f"{settings.url} lacks {missing} of {len(findings)}: docs/object-store.md has the"
+            " permissions that are needed, and what each promise is for"
+        )
 
 
-@contextmanager
-def _alone(data_dir: Path) -> Iterator[None]:
-    """Have the folder to oneself."""
-    from pyvtl.gateway.folder import DataFolder, DataFolderError
-    from pyvtl.media.medium import MediumError
+async def _probe(settings: "StoreSection", location: "Location") -> tuple["Finding", ...]:
+    from pyvtl import logs
+    from pyvtl.cloud.errors import ObjectStoreError
+    from pyvtl.cloud.opening import open_store
+    from pyvtl.cloud.probe import probe
 
+    logs.set_up("error")
     try:
-        with DataFolder(data_dir, make=False):
-            yield
-    except (DataFolderError, MediumError) as error:
+        store = (await open_store(location, settings.s3, settings.patience)).objects
+    except ObjectStoreError as error:
         raise CommandError(str(error)) from None
-
-
-def _findings(data_dir: Path, *, read_data: bool) -> "list[Finding]":
-    from pyvtl.media.checking import StoreCheck, amount_of
-
-    with progress_bar("checking", amount_of(data_dir).bytes) as advance:
-        return list(StoreCheck(data_dir, read_data=read_data, advance=advance).findings())
-
-
-def _print(found: "list[Finding]", of: "Amount", *, as_json: bool) -> None:
-    rows = [_row(finding) for finding in found]
-    if rows or as_json:
-        print_rows(rows, COLUMNS, as_json=as_json)
-        return
-    checked = f"tapes: {of.tapes}, segments: {of.segments}, size: {size(of.bytes)}"
-    print(f"nothing is wrong ({checked})")
-
-
-def _row(finding: "Finding") -> Row:
-    row = asdict(finding)
-    return {"tape": row.pop("barcode"), **row}
+    try:
+        return await probe(store)
+    finally:
+        await store.close()

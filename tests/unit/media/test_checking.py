@@ -120,16 +120,16 @@ def test_a_missing_segment_is_found_wherever_it_stood(folder: Path) -> None:
     gone = segment(folder, 0)
     gone.unlink()
     following = pack_of(segment(folder, 0))
-    whats = [finding.what for finding in findings(folder)]
-    assert f"what pack {following} follows is missing or changed" in whats
-    assert any(what.startswith("after object 0: ") for what in whats)
+    told = [finding.what for finding in findings(folder)]
+    assert f"what pack {following} follows is missing or changed" in told
+    assert any(what.startswith("after object 0: ") for what in told)
 
 
 def test_a_changed_segment_header_is_found(folder: Path) -> None:
     damaged = segment(folder, 1)
     flip(damaged, 100)
-    whats = [finding.what for finding in findings(folder, read_data=False)]
-    assert f"{damaged.name} has no valid segment header" in whats
+    told = [finding.what for finding in findings(folder, read_data=False)]
+    assert f"{damaged.name} has no valid segment header" in told
     assert steps(findings(folder)) == []
 
 
@@ -182,9 +182,9 @@ def test_what_damage_may_hide_is_not_cut_off(folder: Path, commits: int, what: s
 def test_a_segment_in_the_folder_of_another_tape_is_found(folder: Path) -> None:
     stray = segment(folder, 0, OTHER)
     shutil.copy(stray, folder / "tapes" / TAPE / stray.name.replace("00000000", "00000009"))
-    whats = [finding.what for finding in findings(folder) if finding.pack == pack_of(stray)]
-    assert f"belongs to tape {OTHER}" in whats
-    assert f"calls itself {stray.stem}" in whats
+    told = [finding.what for finding in findings(folder) if finding.pack == pack_of(stray)]
+    assert f"belongs to tape {OTHER}" in told
+    assert f"calls itself {stray.stem}" in told
 
 
 @pytest.mark.parametrize("text", ["", "{", None])
