@@ -17,7 +17,8 @@ from pyvtl.store.catalog import Catalog, PlaceRow, TapeRow
 from pyvtl.store.errors import StoreError
 from pyvtl.store.files import FileLayer, LocalFiles
 from pyvtl.store.format import AttributesFrame
-from pyvtl.store.loading import SEGMENT_BYTES, SUFFIX, TapeFolder
+from pyvtl.store.loading import SEGMENT_BYTES, TapeFolder
+from pyvtl.store.references import SUFFIX
 from pyvtl.store.repository import LABEL, Label, read_label, repository_key, write_label
 
 CATALOG = "catalog.sqlite3"

@@ -7,9 +7,9 @@ from pathlib import Path
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import FileLayer
 from pyvtl.store.recovery import Recovered, recover_segment
+from pyvtl.store.references import SUFFIX, file_name
 from pyvtl.store.tape_map import Pack, TapeMap
 
-SUFFIX = ".segment"
 SEGMENT_BYTES = 256 << 20
 
 
@@ -72,7 +72,7 @@ def load_tape(
 
 def remove_segment(folder: TapeFolder, sequence: int, pack_id: bytes) -> None:
     """Delete a segment that the tape no longer needs."""
-    folder.files.unlink(folder.path / f"{sequence:08d}-{pack_id.hex()}{SUFFIX}")
+    folder.files.unlink(folder.path / file_name(sequence, pack_id))
 
 
 def _load_segment(

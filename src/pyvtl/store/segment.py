@@ -23,6 +23,7 @@ from pyvtl.store.format import (
     seed_of,
 )
 from pyvtl.store.index import SegmentIndex
+from pyvtl.store.references import file_name
 from pyvtl.wire.checksum import crc32c
 from pyvtl.wire.layout import Buffer
 
@@ -38,7 +39,7 @@ def zero_hash(key: bytes, size: int) -> bytes:
 
 def segment_name(header: SegmentHeader) -> str:
     """The file name of a segment; what counts stands in its header."""
-    return f"{header.sequence:08d}-{header.pack_id.hex()}.segment"
+    return file_name(header.sequence, header.pack_id)
 
 
 class Allocation:

@@ -25,6 +25,8 @@ class Pack:
     commit: Commit | None = None
     attributes: AttributesFrame | None = None
     extents: tuple[Extent, ...] = ()
+    references: frozenset[bytes] = frozenset()
+    """The other packs that it refers to; the catalog has them in a table of their own."""
 
 
 class Stretch(NamedTuple):

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pyvtl.store.errors import NoSpaceError, WriteFailedError
 from pyvtl.store.format import (
@@ -21,6 +22,7 @@ from pyvtl.store.index import Extent
 from pyvtl.store.loading import Loaded, TapeFolder, remove_segment
 from pyvtl.store.reader import OpenSegment, SegmentFiles, TapeReader
 from pyvtl.store.recovery import pack_of
+from pyvtl.store.references import find_pack
 from pyvtl.store.segment import Allocation, SegmentWriter, segment_name
 from pyvtl.store.stream import Stream
 from pyvtl.store.tape_map import Pack, TapeMap
@@ -52,7 +54,7 @@ class TapeWriter:
         self.map, self.attributes = loaded.map, attributes
         self.failure: str | None = None
         self._folder, self._files, self._follow = folder, folder.files, follow
-        self._segments = SegmentFiles(folder.files, folder.path)
+        self._segments = SegmentFiles(folder.files, folder.path, self._find)
         self.reader = TapeReader(folder.files, self._segments)
         self.reader.map = self.map
         self._last = loaded.last
@@ -161,6 +163,9 @@ class TapeWriter:
         finally:
             self._release()
 
+    def _find(self, pack_id: bytes) -> Path | None:
+        return find_pack(self._files, self._folder.path, pack_id)
+
     def _release(self) -> None:
         if self._spare is not None:
             _, allocation = self._spare
@@ -251,7 +256,7 @@ class TapeWriter:
             raise
         self.map.packs[header.sequence] = pack_id
         opened = OpenSegment(segment.fd, seed_of(pack_id), segment.index())
-        self.reader.writing = header.sequence, opened
+        self.reader.writing = pack_id, opened
         return segment
 
     def _add_attributes(self, segment: SegmentWriter) -> None:
@@ -310,7 +315,7 @@ class TapeWriter:
         """
         for _ in range(min(count, len(self._obsolete))):
             sequence, pack_id = self._obsolete.popitem()
-            self._segments.forget(sequence)
+            self._segments.forget(pack_id)
             remove_segment(self._folder, sequence, pack_id)
 
     def _abandon(self, segment: SegmentWriter) -> None:
