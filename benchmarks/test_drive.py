@@ -25,7 +25,7 @@ COMMANDS = 2000
 class Nowhere(MemoryMedium):
     """Stores nothing, so that only the drive is measured."""
 
-    def append(self, objects: Sequence[Record | Filemark]) -> None:
+    def append(self, objects: Sequence[Record | Filemark], *, compress: bool = True) -> None:
         """Gone."""
 
 

@@ -1,4 +1,4 @@
-"""Media that fail or stall on demand, over a real one in memory."""
+"""Media that fail, stall or keep a log on demand, over a real one in memory."""
 
 import threading
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ class FailingMedium(MemoryMedium):
         self.close_error: Exception | None = None
         self.reservable_bytes = 1 << 40
 
-    def append(self, objects: Sequence[Record | Filemark]) -> None:
+    def append(self, objects: Sequence[Record | Filemark], *, compress: bool = True) -> None:
         self._raise(self.append_error)
-        super().append(objects)
+        super().append(objects, compress=compress)
 
     def sync(self) -> None:
         self._raise(self.sync_error)
@@ -60,6 +60,19 @@ class StallingMedium(MemoryMedium):
         super().__init__()
         self.go = threading.Event()
 
-    def append(self, objects: Sequence[Record | Filemark]) -> None:
+    def append(self, objects: Sequence[Record | Filemark], *, compress: bool = True) -> None:
         self.go.wait()
-        super().append(objects)
+        super().append(objects, compress=compress)
+
+
+class CompressionLog(MemoryMedium):
+    """Remembers of each record whether it was to be compressed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.appended: list[tuple[bytes, bool]] = []
+
+    def append(self, objects: Sequence[Record | Filemark], *, compress: bool = True) -> None:
+        records = [item for item in objects if isinstance(item, Record)]
+        self.appended += [(b"".join(record.data), compress) for record in records]
+        super().append(objects, compress=compress)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 from crc32c import crc32c
+from zstandard import ZstdDecompressor
 
 HEADER = struct.Struct(">4sBBHIIB3sQ32sI")
 
@@ -31,6 +32,7 @@ class Frame(NamedTuple):
 
     header: bytes
     kind: int
+    codec: int
     partition: int
     plain_length: int
     first_byte: int
@@ -60,9 +62,9 @@ def frames_of(segment: Segment, key: bytes) -> Iterator[Frame]:
             header
         )
         payload = data[at + 64 : at + 64 + stored]
-        if crc32c(payload, crc32c(header[:60], seed)) != crc or numbered != number or codec != 0:
+        if crc32c(payload, crc32c(header[:60], seed)) != crc or numbered != number:
             return
-        frame = Frame(header, kind, partition, int.from_bytes(plain, "big"), first, payload)
+        frame = Frame(header, kind, codec, partition, int.from_bytes(plain, "big"), first, payload)
         if blake3(block_of(frame), key=key).digest() != digest:
             raise BadTapeError(f"the hash of frame {number} does not fit")
         yield frame
@@ -70,7 +72,14 @@ def frames_of(segment: Segment, key: bytes) -> Iterator[Frame]:
 
 
 def block_of(frame: Frame) -> bytes:
-    return bytes(frame.plain_length) if frame.kind == 2 else frame.payload
+    """The plain block of a frame, or the payload of a note."""
+    if frame.kind == 2:
+        return bytes(frame.plain_length)
+    if frame.codec == 1:
+        return ZstdDecompressor().decompress(frame.payload, max_output_size=frame.plain_length)
+    if frame.codec != 0:
+        raise BadTapeError(f"codec {frame.codec} is not known")
+    return frame.payload
 
 
 def committed(frames: list[Frame]) -> list[Frame]:

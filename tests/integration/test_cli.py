@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.initiator import load_tapes
+from tests.initiator import Tape, load_tapes
 from tests.serving import ENVIRONMENT, PYVTL, Server, serving
 
 
@@ -99,6 +99,25 @@ def test_a_tape_in_a_drive_is_not_deleted(tmp_path: Path) -> None:
         drive = status["devices"][1]
         assert (drive["device"], drive["barcode"]) == ("drive 0", tape["barcode"])
         server.stop()
+
+
+def test_a_tape_is_read_while_a_server_writes_it(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as server:
+        created(server, "--barcode", "INUSE001")
+        (drive,) = load_tapes("127.0.0.1", server.port, 1)
+        with Tape("127.0.0.1", server.port, drive) as tape:
+            tape.ready()
+            tape.block_length(0)
+            tape.write(b"committed", block=None)
+            tape.write_filemarks()
+            tape.write(b"not yet", block=None)
+            done = pyvtl("tape", "cat", "INUSE001", "--data-dir", str(server.folder))
+            told = f"pyvtl: a server runs on {server.folder}: what it has not yet committed"
+            assert (done.returncode, done.stdout) == (0, "committed")
+            assert done.stderr == f"{told} is not read\n"
+            tape.write_filemarks()
+        server.stop()
+        assert server.run("tape", "cat", "INUSE001", "--file", "1") == "not yet"
 
 
 def test_library_status_names_devices_and_counts_slots(server: Server) -> None:

@@ -14,7 +14,7 @@ from pyvtl.store.files import LocalFiles
 from pyvtl.store.format import AttributesFrame
 from pyvtl.store.loading import TapeFolder
 from pyvtl.wire.layout import Structure
-from tests.standalone_reader import BadTapeError, read_tape
+from tests.standalone_reader import BadTapeError, frames_of, read_segment, read_tape
 
 PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
 KEY = bytes(range(32))
@@ -33,7 +33,7 @@ def write(medium: Cartridge, *objects: bytes | None) -> None:
 
 def test_a_tape_is_read_back_by_a_reader_written_from_the_page(tmp_path: Path) -> None:
     random = Random(1)
-    files = [[random.randbytes(10_240) for _ in range(60)], [bytes(300_000), b"x" * 65_536] * 6]
+    files = [[random.randbytes(10_240) for _ in range(60)], [bytes(300_000), b"x" * 65_536] * 40]
     medium = load(tmp_path)
     for records in files:
         medium.start_writing(medium.end_of_data(0))
@@ -42,6 +42,19 @@ def test_a_tape_is_read_back_by_a_reader_written_from_the_page(tmp_path: Path) -
     medium.close()
     assert read_tape(tmp_path, KEY) == [[*files[0], None, *files[1], None], [], [], []]
     assert len(list(tmp_path.iterdir())) > 1
+
+
+def test_so_is_one_of_which_each_kind_of_block_is_compressed_or_not(tmp_path: Path) -> None:
+    medium = load(tmp_path)
+    records = [b"text " * 20_000, Random(1).randbytes(100_000), bytes(200_000), b"x"]
+    write(medium, *records)
+    medium.close()
+    (path,) = tmp_path.iterdir()
+    segment = read_segment(path)
+    assert segment is not None
+    blocks = [frame for frame in frames_of(segment, KEY) if frame.kind in (1, 2)]
+    assert {(frame.kind, frame.codec) for frame in blocks} == {(1, 0), (1, 1), (2, 0)}
+    assert read_tape(tmp_path, KEY)[0] == records
 
 
 def test_so_is_one_that_was_overwritten_and_left_open(tmp_path: Path) -> None:

@@ -26,6 +26,18 @@ class _UnixConnection(HTTPConnection):
         self.sock.connect(str(self._path))
 
 
+def server_runs(data_dir: Path) -> bool:
+    """Whether a server answers on a data folder; asking changes nothing there."""
+    connection = _UnixConnection(data_dir / SOCKET_NAME)
+    try:
+        connection.connect()
+    except OSError:
+        return False
+    finally:
+        connection.close()
+    return True
+
+
 class Client:
     """Requests to the server that holds a data folder."""
 

@@ -1,9 +1,10 @@
-"""`pyvtl tape`: make, list, protect and delete tapes."""
+"""`pyvtl tape`: make, list, protect, delete and read tapes."""
 
 from typing import Annotated, Any
 
 import typer
 
+from pyvtl.cli import rescue
 from pyvtl.cli.client import Client
 from pyvtl.cli.failure import CommandError, UsageError
 from pyvtl.cli.options import DataDir, Json
@@ -11,7 +12,9 @@ from pyvtl.cli.output import Column, Row, print_rows, size
 from pyvtl.config.folder import default_data_dir
 from pyvtl.config.units import parse_size
 
-app = typer.Typer(help="Make, list, protect and delete tapes.", no_args_is_help=True)
+app = typer.Typer(help="Make, list, protect, delete and read tapes.", no_args_is_help=True)
+app.command()(rescue.cat)
+app.command()(rescue.extract)
 
 
 def _place(tape: Row) -> str:

@@ -144,13 +144,14 @@ class Cartridge:
         with self._writing():
             self._writer.reserve(byte_count)
 
-    def append(self, objects: Sequence[Record | Filemark]) -> None:
+    def append(self, objects: Sequence[Record | Filemark], *, compress: bool = True) -> None:
         self._refuse_damaged()
         if not objects:
             return
         with self._writing():
             writer = self._writer
             writer.begin()
+            writer.compressor.wanted = compress
             for item in objects:
                 match item:
                     case Record(data, size):

@@ -164,10 +164,11 @@ class Medium(Protocol):
         """Make sure that `byte_count` more record bytes fit on the disk, or StorageFullError."""
         ...
 
-    def append(self, objects: Sequence[Record | Filemark]) -> None:
+    def append(self, objects: Sequence[Record | Filemark], *, compress: bool = True) -> None:
         """Write at the position of `start_writing`, or after the last append.
 
-        The buffers may not change until the call returns.  Raises StorageFailedError.
+        Without `compress` the medium spends no time on making records smaller.  The buffers may
+        not change until the call returns.  Raises StorageFailedError.
         """
         ...
 

@@ -121,7 +121,7 @@ class MemoryMedium:
     def reserve(self, byte_count: int) -> None:
         """Memory is taken as the records come."""
 
-    def append(self, objects: Sequence[Record | Filemark]) -> None:
+    def append(self, objects: Sequence[Record | Filemark], *, compress: bool = True) -> None:
         row = self._rows[self._writing_at.partition]
         if objects and self._cut_pending:
             row.cut(self._writing_at.object_number)

@@ -141,7 +141,9 @@ class LmdbIndex:
         writing.put(NUMBER.pack(number), pack_id, db=self._packs, append=True)
         writing.put(NUMBER.pack(number), b"".join(keys), db=self._keys, append=True)
         while writing.stat(self._hints)["entries"] > self._entries:
-            self._remove(writing, next(writing.cursor(self._packs).iternext(values=False)))
+            oldest = writing.cursor(self._packs)
+            oldest.first()
+            self._remove(writing, bytes(oldest.key()))
 
     def _next_number(self, writing: lmdb.Transaction) -> int:
         packs = writing.cursor(self._packs)

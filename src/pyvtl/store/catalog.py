@@ -59,7 +59,8 @@ CREATE TABLE kept_packs (
 ) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-UPGRADE = {0: SCHEMA + REFERENCES, 1: REFERENCES + "INSERT INTO facts VALUES ('references');"}
+ALL_KNOWN = "INSERT INTO facts VALUES ('references');"
+UPGRADE = {0: SCHEMA + REFERENCES, 1: REFERENCES + ALL_KNOWN}
 """What makes a catalog of this version of an older one; of version 1 no pack refers to another."""
 PUT_TAPE = "INSERT OR REPLACE INTO tapes VALUES (?,?,?,?,?,?,?,?)"
 PUT_REFERENCE = "INSERT OR IGNORE INTO pack_references VALUES (?,?,?)"

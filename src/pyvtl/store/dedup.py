@@ -145,4 +145,3 @@ def publish_all(
                 index.publish(pack_id_of(name), rows)
                 found += 1
     return found
-

@@ -1,9 +1,10 @@
 """The few calls that touch a disk, behind one interface: tests record, stall and fail them."""
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from pyvtl.wire.layout import Buffer
 
@@ -86,6 +87,22 @@ class LocalFiles:
 
     def listdir(self, path: Path) -> list[str]:
         return [entry.name for entry in path.iterdir()]
+
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+class ReadOnlyFiles(LocalFiles):
+    """The real file system, only to read: all that would change it is refused with EROFS."""
+
+    pwritev = fallocate = ftruncate = fdatasync = staticmethod(_refuse)
+    sync_folder = rename = unlink = mkdir = rmdir = staticmethod(_refuse)
+
+    def open(self, path: Path, *, create: bool = False) -> int:
+        if create:
+            _refuse()
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def write_all(files: FileLayer, fd: int, buffers: list[Buffer], offset: int) -> int:

@@ -41,7 +41,7 @@ BLOCK_KINDS = frozenset({Kind.DATA, Kind.ZERO})
 
 
 class Codec(IntEnum):
-    """How the payload of a DATA frame is stored; more than RAW is reserved."""
+    """How the payload of a DATA frame is stored; the ciphers are reserved."""
 
     RAW = 0
     ZSTD = 1

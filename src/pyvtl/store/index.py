@@ -68,7 +68,10 @@ class SegmentIndex:
         """Where the payload begins."""
         self.first_bytes = array("Q")
         self.lengths = array("I")
-        """Plain length; stored is the same, or nothing for ZERO."""
+        """Of the plain block."""
+        self.stored_lengths = array("I")
+        """Of the payload."""
+        self.codecs = array("B")
         self.numbers = array("I")
         self.kinds = array("B")
         self.references: dict[int, bytes] = {}
@@ -81,6 +84,7 @@ class SegmentIndex:
         self._objects: list[bytes] = []
         self._parsed: tuple[int, ObjectsFrame] | None = None
         self._partition: int | None = None
+        self._rows_of: int | None = None
         self._first_block = 0
 
     def add(self, offset: int, header: Buffer, payload: Buffer | None) -> None:
@@ -101,9 +105,13 @@ class SegmentIndex:
             offset = self.end
 
     def _add_block(self, offset: int, facts: FrameFacts) -> None:
+        if facts.partition != self._rows_of:
+            self._rows_of, self._first_block = facts.partition, len(self.offsets)
         self.offsets.append(offset)
         self.first_bytes.append(facts.first_byte)
         self.lengths.append(facts.plain_length)
+        self.stored_lengths.append(facts.stored_length)
+        self.codecs.append(facts.codec)
         self.numbers.append(facts.number)
         self.kinds.append(facts.kind)
 
@@ -122,14 +130,15 @@ class SegmentIndex:
             case Kind.OBJECTS:
                 head = ObjectsHead.decode(payload)
                 start = Place(head.first_object, head.first_file, facts.first_byte)
+                if facts.partition != self._rows_of:
+                    self._rows_of, self._first_block = facts.partition, len(self.offsets)
                 if facts.partition != self._partition:
                     self._begin(facts.partition, start)
                 self.starts.append(start)
                 self._objects.append(payload)
-                self._first_block = len(self.offsets)
             case Kind.TRUNCATE:
                 cut = Truncate.decode(payload)
-                self._first_block = len(self.offsets)
+                self._rows_of, self._first_block = facts.partition, len(self.offsets)
                 self._begin(facts.partition, Place(cut.objects, cut.filemarks, cut.bytes))
             case Kind.ATTRIBUTES:
                 self.attributes = AttributesFrame.decode(payload)

@@ -1,15 +1,19 @@
 """Find out what a tape holds from the segments in its folder."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pyvtl.store.dedup import Dedup
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import FileLayer
-from pyvtl.store.recovery import Recovered, recover_segment
-from pyvtl.store.references import SUFFIX, file_name
+from pyvtl.store.recovery import Recovered, inspect_segment, recover_segment
+from pyvtl.store.references import OneTape, References, pack_id_of
 from pyvtl.store.tape_map import Pack, TapeMap
 
+NAME = re.compile(r"[0-9]{8,}-[0-9a-f]{32}\.segment")
+"""What segment files are called; no other file belongs to a tape but its label."""
 SEGMENT_BYTES = 256 << 20
 
 
@@ -23,6 +27,14 @@ class TapeFolder:
     tape_id: bytes
     barcode: str
     segment_bytes: int = SEGMENT_BYTES
+    shared: References | None = None
+    """What other tapes have to do with it, if there are others."""
+    dedup: Dedup | None = None
+    """Finds what need not be stored again."""
+
+    @property
+    def references(self) -> References:
+        return self.shared or OneTape(self.files, self.path)
 
 
 @dataclass(slots=True)
@@ -43,58 +55,73 @@ class KnownPack:
     synced_to: int = 0
 
 
-def pack_id_of(name: str) -> bytes:
-    """The pack id in the file name of a segment."""
-    return bytes.fromhex(name.removesuffix(SUFFIX).partition("-")[2])
+def segment_names(folder: TapeFolder) -> list[str]:
+    """The names of a tape's segments, in their order."""
+    names = [name for name in folder.files.listdir(folder.path) if NAME.fullmatch(name)]
+    return sorted(names, key=lambda name: int(name.partition("-")[0]))
 
 
 def load_tape(
-    folder: TapeFolder, partitions: int = 1, known: Mapping[bytes, KnownPack] | None = None
+    folder: TapeFolder,
+    partitions: int = 1,
+    known: Mapping[bytes, KnownPack] | None = None,
+    *,
+    mend: bool = True,
 ) -> Loaded:
-    """Load a tape, closing what a crash left open and removing what no COMMIT made count."""
+    """Load a tape, closing what a crash left open and removing what no COMMIT made count.
+
+    Without `mend` nothing in the folder is changed, and the tape that is found is the same.
+    """
     loaded = Loaded(TapeMap(partitions))
     packs: list[Pack] = []
-    names = sorted(n for n in folder.files.listdir(folder.path) if n.endswith(SUFFIX))
+    names = segment_names(folder)
+    if mend:
+        kept = folder.references.settle([pack_id_of(name) for name in names])
+        names = [name for name in names if pack_id_of(name) not in kept]
     for name in names:
-        found = _load_segment(folder, name, known or {}, loaded)
+        found = _load_segment(folder, name, known or {}, loaded, mend=mend)
         if found is not None:
             packs.append(found)
     generation = max((pack.generation for pack in packs), default=0)
     loaded.packs = [pack for pack in packs if pack.generation == generation]
     for pack in packs:
-        if pack.generation != generation:
-            remove_segment(folder, pack.sequence, pack.pack_id)
+        if mend and pack.generation != generation:
+            folder.references.remove(pack.sequence, pack.pack_id)
     _missing(loaded, known or {}, {pack_id_of(name) for name in names})
     for pack in loaded.packs:
         _follow(loaded, pack)
     return loaded
 
 
-def remove_segment(folder: TapeFolder, sequence: int, pack_id: bytes) -> None:
-    """Delete a segment that the tape no longer needs."""
-    folder.files.unlink(folder.path / file_name(sequence, pack_id))
-
-
 def _load_segment(
-    folder: TapeFolder, name: str, known: Mapping[bytes, KnownPack], loaded: Loaded
+    folder: TapeFolder, name: str, known: Mapping[bytes, KnownPack], loaded: Loaded, *, mend: bool
 ) -> Pack | None:
-    """The pack in a file; a file that never counted is removed."""
+    """The pack in a file; a file that never counted is removed when mending."""
     files, path = folder.files, folder.path / name
     pack_id = pack_id_of(name)
     fact = known.get(pack_id, KnownPack())
     if fact.pack is not None and _size_of(files, path) == fact.pack.length:
         return fact.pack
+    read = recover_segment if mend else inspect_segment
     try:
-        found = recover_segment(files, path, pack_id, folder.key, fact.synced_to)
+        found = read(files, path, pack_id, folder.key, fact.synced_to)
     except DamageError as error:
         loaded.damage.append(str(error))
         return None
-    return _judge(files, path, found, loaded)
+    if never_counted(found):
+        if mend:
+            folder.references.remove(int(name.partition("-")[0]), pack_id)
+        return None
+    return _judge(found, loaded)
 
 
-def _judge(files: FileLayer, path: Path, found: Recovered | None, loaded: Loaded) -> Pack | None:
-    if found is None or (found.pack is None and found.damage is None):
-        files.unlink(path)
+def never_counted(found: Recovered | None) -> bool:
+    """Whether a file is what a crash left before its first COMMIT."""
+    return found is None or (found.pack is None and found.damage is None)
+
+
+def _judge(found: Recovered | None, loaded: Loaded) -> Pack | None:
+    if found is None:
         return None
     if found.damage is not None:
         loaded.damage.append(found.damage)

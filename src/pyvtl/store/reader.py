@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from pyvtl.store.compression import Decompressor
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import FileLayer
 from pyvtl.store.format import (
     BLOCK_SIZE,
     CRC,
     HASH_SIZE,
+    Codec,
     FrameHeader,
     Kind,
     Place,
@@ -132,6 +134,7 @@ class TapeReader:
 
     def __init__(self, files: FileLayer, segments: SegmentFiles) -> None:
         self._files, self._segments = files, segments
+        self._decompressor = Decompressor()
         self.map = TapeMap()
         self.writing: tuple[bytes, OpenSegment] | None = None
         """The segment being written, if any, and its pack id."""
@@ -279,19 +282,17 @@ class TapeReader:
             first = self._read_blocks(Blocks(target, part, starts, hashes), first, upto, views)
         return first
 
-    def _read_blocks(
-        self, blocks: Blocks, first: int, upto: int, views: list[memoryview]
-    ) -> int:
+    def _read_blocks(self, blocks: Blocks, first: int, upto: int, views: list[memoryview]) -> int:
         """Read and check blocks; gives the byte after what was added to `views`."""
         segment, rows, starts, hashes = blocks
         index, seed = segment.index, segment.seed
         base = index.offsets[rows[0]] - FrameHeader.SIZE
-        end = index.offsets[rows[-1]] + _stored_length(index, rows[-1])
+        end = index.offsets[rows[-1]] + index.stored_lengths[rows[-1]]
         region = memoryview(self._files.pread(segment.fd, end - base, base))
         for number, (block, start) in enumerate(zip(rows, starts, strict=False)):
             at = index.offsets[block] - base
             length = index.lengths[block]
-            stored = region[at : at + length] if index.kinds[block] == Kind.DATA else region[:0]
+            stored = region[at : at + index.stored_lengths[block]]
             crc = crc32c(stored, crc32c(region[at - 64 : at - 4], seed))
             if CRC.pack(crc) != region[at - 4 : at]:
                 raise DamageError(
@@ -299,6 +300,8 @@ class TapeReader:
                 )
             if hashes and region[at - 36 : at - 4] != hashes[number * 32 : number * 32 + 32]:
                 raise DamageError(f"frame {index.numbers[block]} is not the block referred to")
+            if index.codecs[block]:
+                stored = self._unpack(stored, index.codecs[block], length)
             plain = stored or ZEROS[:length]
             stop = min(start + length, upto)
             if not start <= first < stop:
@@ -306,6 +309,11 @@ class TapeReader:
             views.append(plain[first - start : stop - start])
             first = stop
         return first
+
+    def _unpack(self, stored: memoryview, codec: int, length: int) -> memoryview:
+        if codec != Codec.ZSTD:
+            raise DamageError(f"codec {codec} means nothing in this version")
+        return self._decompressor.unpack(stored, length)
 
 
 def _portions(index: SegmentIndex, row: int, last: int) -> Iterator[range]:
@@ -317,7 +325,3 @@ def _portions(index: SegmentIndex, row: int, last: int) -> Iterator[range]:
             stop = found if found > row else row + 1
         yield range(row, stop)
         row = stop
-
-
-def _stored_length(index: SegmentIndex, block: int) -> int:
-    return index.lengths[block] if index.kinds[block] == Kind.DATA else 0

@@ -64,12 +64,30 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
+class Closing:
+    """What an open segment lacks: a footer, and an end where its last COMMIT ends."""
+
+    offset: int
+    footer: bytes
+    chain: bytes
+
+    @property
+    def length(self) -> int:
+        """Of the closed file."""
+        return self.offset + len(self.footer)
+
+
+@dataclass(frozen=True, slots=True)
 class Recovered:
-    """A segment as found: a pack, or one that no COMMIT ever made count."""
+    """A segment as found: a pack, or one that no COMMIT ever made count.
+
+    Of an open one, `pack` is what it is once `closing` is done.
+    """
 
     header: SegmentHeader
     pack: Pack | None
     damage: str | None = None
+    closing: Closing | None = None
 
 
 def read_footer(files: FileLayer, fd: int, pack_id: bytes) -> Footer | None:
@@ -166,7 +184,21 @@ def _to_last_commit(frames: list[Frame]) -> list[Frame]:
 def recover_segment(
     files: FileLayer, path: Path, pack_id: bytes, key: bytes, known_synced_to: int = 0
 ) -> Recovered | None:
-    """Read a segment of a tape and close it if it is open; None for a file never begun.
+    """As `inspect_segment`, and close the segment if it is open."""
+    found = inspect_segment(files, path, pack_id, key, known_synced_to)
+    if found is not None and found.closing is not None:
+        fd = files.open(path)
+        try:
+            _close(files, fd, found.closing)
+        finally:
+            files.close(fd)
+    return found
+
+
+def inspect_segment(
+    files: FileLayer, path: Path, pack_id: bytes, key: bytes, known_synced_to: int = 0
+) -> Recovered | None:
+    """Read a segment of a tape and change nothing; None for a file never begun.
 
     No frame is written before the header is durable: with one behind it, or known to have been
     synced, a header that is none raises DamageError.
@@ -181,13 +213,13 @@ def recover_segment(
             return None
         footer = read_footer(files, fd, header.pack_id)
         if footer is None:
-            return _recover_open(files, fd, header, key, known_synced_to)
+            return _inspect_open(files, fd, header, key, known_synced_to)
         return Recovered(header, pack_of(header, footer.index(), footer.length, footer.chain))
     finally:
         files.close(fd)
 
 
-def _recover_open(
+def _inspect_open(
     files: FileLayer, fd: int, header: SegmentHeader, key: bytes, known_synced_to: int
 ) -> Recovered:
     found = scan(files, fd, header.pack_id, known_synced_to)
@@ -197,8 +229,9 @@ def _recover_open(
         return Recovered(header, pack_of(header, index, files.size(fd), bytes(32)), damage)
     if not found.frames:
         return Recovered(header, None)
-    footer = _close(files, fd, header.pack_id, found.frames, key)
-    return Recovered(header, pack_of(header, index, footer.length, footer.chain))
+    closing = _closing(header.pack_id, found.frames, key)
+    pack = pack_of(header, index, closing.length, closing.chain)
+    return Recovered(header, pack, closing=closing)
 
 
 def index_of(frames: list[Frame]) -> SegmentIndex:
@@ -209,19 +242,22 @@ def index_of(frames: list[Frame]) -> SegmentIndex:
     return index
 
 
-def _close(files: FileLayer, fd: int, pack_id: bytes, frames: list[Frame], key: bytes) -> Footer:
-    """Write the footer after the last COMMIT and cut there, so that nothing is ever appended."""
+def _closing(pack_id: bytes, frames: list[Frame], key: bytes) -> Closing:
+    """How to close a segment after its last COMMIT."""
     last = frames[-1]
     assert last.payload is not None
     chain = blake3(Commit.decode(last.payload).chain + last.header, key=key).digest()
     headers = [frame.header for frame in frames]
     notes = [bytes(frame.payload) for frame in frames if frame.payload is not None]
-    footer = encode_footer(pack_id, last.end, headers, notes, chain)
-    files.ftruncate(fd, last.end)
+    return Closing(last.end, encode_footer(pack_id, last.end, headers, notes, chain), chain)
+
+
+def _close(files: FileLayer, fd: int, closing: Closing) -> None:
+    """Cut after the last COMMIT and write the footer, so that nothing is ever appended."""
+    files.ftruncate(fd, closing.offset)
     files.fdatasync(fd)  # What was read may be in memory only, and the footer vouches for it.
-    length = write_all(files, fd, [footer], last.end)
+    write_all(files, fd, [closing.footer], closing.offset)
     files.fdatasync(fd)
-    return Footer(headers, notes, length, chain)
 
 
 def pack_of(header: SegmentHeader, index: SegmentIndex, length: int, chain: bytes) -> Pack:

@@ -2,13 +2,16 @@
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import FileLayer, read_file, write_file
 
+KEY_SIZE = 32
+TAPE_ID_SIZE = 16
 REPOSITORY = "repository.json"
 LABEL = "tape.json"
 FORMAT_VERSION = 1
@@ -40,8 +43,17 @@ def repository_key(files: FileLayer, folder: Path) -> bytes:
             "hash_key": secrets.token_hex(32),
         }
         write_file(files, path, json.dumps(made, indent=1).encode() + b"\n")
+    return read_key(files, folder)
+
+
+def read_key(files: FileLayer, folder: Path) -> bytes:
+    """The repository's key.  Raises DamageError; FileNotFoundError without one."""
+    path = folder / REPOSITORY
     kept = _read_json(files, path)
-    return bytes.fromhex(kept["hash_key"])
+    key = _from_hex(kept.get("hash_key"))
+    if len(key) != KEY_SIZE:
+        raise DamageError(f"{path} holds no hash_key of {KEY_SIZE} bytes")
+    return key
 
 
 def write_label(files: FileLayer, folder: Path, label: Label) -> None:
@@ -51,17 +63,42 @@ def write_label(files: FileLayer, folder: Path, label: Label) -> None:
 
 def read_label(files: FileLayer, folder: Path) -> Label:
     """The label of the tape in a folder.  Raises DamageError; FileNotFoundError without one."""
-    label = Label(**_read_json(files, folder / LABEL))
+    path = folder / LABEL
+    label = _label(path, _read_json(files, path))
     if label.barcode != folder.name:
         raise DamageError(f"{folder} holds the label of tape {label.barcode}")
     return label
 
 
+def _label(path: Path, kept: Mapping[str, Any]) -> Label:
+    wanted = {field.name: field.type for field in fields(Label)}
+    if kept.keys() != wanted.keys():
+        wrong = kept.keys() ^ wanted.keys()
+        raise DamageError(f"{path} is no label: {', '.join(sorted(wrong))}")
+    for name, kind in wanted.items():
+        if type(kept[name]) is not kind:
+            raise DamageError(f"{path} is no label: {name} is {kept[name]!r}")
+    label = Label(**kept)
+    if len(_from_hex(label.tape_id)) != TAPE_ID_SIZE:
+        raise DamageError(f"{path} is no label: tape_id is {label.tape_id!r}")
+    return label
+
+
+def _from_hex(text: object) -> bytes:
+    """The bytes of a text in hexadecimal; none for what is no such text."""
+    try:
+        return bytes.fromhex(str(text))
+    except ValueError:
+        return b""
+
+
 def _read_json(files: FileLayer, path: Path) -> dict[str, Any]:
     try:
-        kept: dict[str, Any] = json.loads(read_file(files, path))
+        kept = json.loads(read_file(files, path))
     except ValueError as error:
         raise DamageError(f"{path} cannot be read: {error}") from None
+    if not isinstance(kept, dict):
+        raise DamageError(f"{path} cannot be read: it holds no object")
     if kept.get("format") != FORMAT_VERSION:
         raise DamageError(f"{path} has format {kept.get('format')}, not {FORMAT_VERSION}")
     return kept

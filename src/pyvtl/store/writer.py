@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from pyvtl.store.compression import Compressor
 from pyvtl.store.errors import NoSpaceError, WriteFailedError
 from pyvtl.store.format import (
     BEGINNING,
@@ -19,10 +19,9 @@ from pyvtl.store.format import (
     seed_of,
 )
 from pyvtl.store.index import Extent
-from pyvtl.store.loading import Loaded, TapeFolder, remove_segment
+from pyvtl.store.loading import Loaded, TapeFolder
 from pyvtl.store.reader import OpenSegment, SegmentFiles, TapeReader
 from pyvtl.store.recovery import pack_of
-from pyvtl.store.references import find_pack
 from pyvtl.store.segment import Allocation, SegmentWriter, segment_name
 from pyvtl.store.stream import Stream
 from pyvtl.store.tape_map import Pack, TapeMap
@@ -53,8 +52,9 @@ class TapeWriter:
     ) -> None:
         self.map, self.attributes = loaded.map, attributes
         self.failure: str | None = None
+        self.compressor = Compressor()
         self._folder, self._files, self._follow = folder, folder.files, follow
-        self._segments = SegmentFiles(folder.files, folder.path, self._find)
+        self._segments = SegmentFiles(folder.files, folder.path, folder.references.path_of)
         self.reader = TapeReader(folder.files, self._segments)
         self.reader.map = self.map
         self._last = loaded.last
@@ -87,7 +87,7 @@ class TapeWriter:
         """Append a record after `begin`; its buffers may not change until `flush`."""
         stream = self._stream
         assert stream is not None
-        if stream.segment.end + size > stream.segment.limit:
+        if not stream.segment.has_room(size):
             stream = self._roll(stream)
         stream.add_record(data, size)
 
@@ -162,9 +162,6 @@ class TapeWriter:
             self._remove_obsolete(len(self._obsolete))
         finally:
             self._release()
-
-    def _find(self, pack_id: bytes) -> Path | None:
-        return find_pack(self._files, self._folder.path, pack_id)
 
     def _release(self) -> None:
         if self._spare is not None:
@@ -249,7 +246,9 @@ class TapeWriter:
             barcode=self._folder.barcode.encode("ascii").ljust(32),
         )
         try:
-            segment = SegmentWriter(allocation, header, self._folder.key)
+            segment = SegmentWriter(
+                allocation, header, self._folder.key, self.compressor, self._folder.dedup
+            )
             self._add_attributes(segment)
         except OSError:
             self._files.close(allocation.fd)
@@ -297,6 +296,8 @@ class TapeWriter:
         self._last = pack
         self._sequence += 1
         self._became_durable(pack, True)
+        if self._folder.dedup is not None:
+            self._folder.dedup.publish(pack.pack_id, segment.rows)
 
     def _pack_written(self, segment: SegmentWriter) -> Pack:
         return pack_of(segment.header, segment.index(), segment.end, NO_CHAIN)
@@ -316,7 +317,7 @@ class TapeWriter:
         for _ in range(min(count, len(self._obsolete))):
             sequence, pack_id = self._obsolete.popitem()
             self._segments.forget(pack_id)
-            remove_segment(self._folder, sequence, pack_id)
+            self._folder.references.remove(sequence, pack_id)
 
     def _abandon(self, segment: SegmentWriter) -> None:
         """Cut a failed segment to what is known to be on the disk; loading closes it later."""

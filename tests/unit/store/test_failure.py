@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable
 from functools import partial
+from random import Random
 
 import pytest
 
@@ -154,7 +155,7 @@ def test_damage_below_what_was_synced_makes_a_tape_read_only(
     append(tape, b"more" * 1000, None)
     tape.sync()
     data = open_segment(disk)
-    data[frame_of(data, Kind.DATA) + 100] ^= 1
+    data[frame_of(data, Kind.DATA) + 70] ^= 1
     before = bytes(data)
     again = load_tape(disk)
     assert again.damage is not None
@@ -172,7 +173,7 @@ def test_damage_after_the_last_sync_is_a_torn_tail(disk: FailingDisk, tape: Cart
     append(tape, b"more" * 1000, None)
     tape.sync()
     data = open_segment(disk)
-    data[frame_of(data, Kind.DATA, 1) + 100] ^= 1
+    data[frame_of(data, Kind.DATA, 1) + 70] ^= 1
     again = load_tape(disk)
     assert again.damage is None
     assert contents(again) == SAFE
@@ -184,7 +185,7 @@ def test_a_damaged_block_of_a_closed_segment_is_met_when_read(
     append(tape, b"more" * 20_000)
     tape.close()
     data = open_segment(disk)
-    data[frame_of(data, Kind.DATA, 1) + 100] ^= 1
+    data[frame_of(data, Kind.DATA, 1) + 70] ^= 1
     again = load_tape(disk)
     assert contents_of_first(again) == SAFE[0]
     with pytest.raises(DamagedError, match="frame 4 at byte"):
@@ -198,7 +199,7 @@ def contents_of_first(tape: Cartridge) -> bytes:
 
 def test_a_missing_segment_is_told(disk: FailingDisk, tape: Cartridge) -> None:
     for _ in range(3):
-        append(tape, b"m" * 200_000)
+        append(tape, Random(1).randbytes(200_000))
     tape.close()
     names = sorted(disk.names)
     disk.unlink(names[1])

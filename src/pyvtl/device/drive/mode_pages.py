@@ -1,6 +1,9 @@
 """Mode pages of sequential-access devices, their header byte and block descriptor (SSC-5)."""
 
-from pyvtl.scsi.mode_page import ModePage
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pyvtl.scsi.mode_page import ModePage, ModePages
 from pyvtl.wire.layout import Annotated, Structure, bit, bits, octets
 
 
@@ -24,8 +27,11 @@ class ReadWriteErrorRecovery(ModePage, code=0x01, size=12):
     """SSC-5 Read-Write Error Recovery mode page; nothing is retried, so all is zero."""
 
 
-class DataCompression(ModePage, code=0x0F, size=16, changeable="dce dde"):
-    """SSC-5 Data Compression mode page: DCE switches it, DCC says that there is any."""
+class DataCompression(ModePage, code=0x0F, size=16, changeable="dce"):
+    """SSC-5 Data Compression mode page: DCE switches it, DCC says that there is any.
+
+    DDE stays one: what is stored compressed is always given back decompressed.
+    """
 
     dce: Annotated[bool, bit(2, 7)] = True
     dcc: Annotated[bool, bit(2, 6)] = True
@@ -36,7 +42,10 @@ class DataCompression(ModePage, code=0x0F, size=16, changeable="dce dde"):
 
 
 class DeviceConfiguration(ModePage, code=0x10, size=16, changeable="select_data_compression"):
-    """SSC-5 Device Configuration mode page; LOIS says that LOCATE and READ POSITION work."""
+    """SSC-5 Device Configuration mode page; LOIS says that LOCATE and READ POSITION work.
+
+    SELECT DATA COMPRESSION ALGORITHM is a byte: 0 is none, 1 the default, and more is refused.
+    """
 
     active_partition: Annotated[int, octets(3, 3)] = 0
     write_delay_time: Annotated[int, octets(6, 7)] = 0
@@ -46,4 +55,21 @@ class DeviceConfiguration(ModePage, code=0x10, size=16, changeable="select_data_
     report_early_warning: Annotated[bool, bit(8, 0)] = False
     enable_eod_generation: Annotated[bool, bit(10, 4)] = True
     synchronize_at_early_warning: Annotated[bool, bit(10, 3)] = False
-    select_data_compression: Annotated[int, octets(14, 14)] = 1
+    foreign_compression: Annotated[int, bits(14, 7, 1)] = 0
+    select_data_compression: Annotated[bool, bit(14, 0)] = True
+
+
+def select_pages(modes: ModePages, selected: Sequence[ModePage]) -> None:
+    """Put pages in force.  Two of them show the same switch: the one that changes it decides."""
+    before = modes.current(DataCompression).dce
+    modes.select(selected)
+    dce = modes.current(DataCompression).dce
+    algorithm = modes.current(DeviceConfiguration).select_data_compression
+    changed = dce != before or algorithm != before
+    after = before != changed
+    modes.select(
+        [
+            replace(modes.current(DataCompression), dce=after),
+            replace(modes.current(DeviceConfiguration), select_data_compression=after),
+        ]
+    )

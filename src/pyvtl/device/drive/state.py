@@ -5,7 +5,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pyvtl.device.drive.mode_pages import BlockDescriptor, DeviceSpecific
+from pyvtl.device.drive.mode_pages import (
+    BlockDescriptor,
+    DataCompression,
+    DeviceSpecific,
+    select_pages,
+)
 from pyvtl.device.drive.settings import MAXIMUM_BLOCK_LENGTH, DriveSettings
 from pyvtl.device.drive.tape import Tape
 from pyvtl.device.drive.transport import Transport
@@ -138,6 +143,7 @@ class DriveState(LogicalUnit):
         super().reset()
         self.block_length = self.settings.block_length
         self.buffered_mode = BUFFERED
+        self._switch_compression()
 
     def raise_untold_failure(self) -> None:
         """Raise a failure to store answered data that nobody has been told of, once."""
@@ -186,6 +192,7 @@ class DriveState(LogicalUnit):
                     open_medium(), self.transport, self.account, self.settings.early_warning_bytes
                 )
             )
+            self._switch_compression()
         finally:
             self.becoming_ready = False
         self.loads += 1
@@ -223,7 +230,12 @@ class DriveState(LogicalUnit):
             self._check_descriptor(descriptor)
             self.block_length = descriptor.block_length
         self.buffered_mode = specific.buffered_mode
-        self.mode_pages.select(pages)
+        select_pages(self.mode_pages, pages)
+        self._switch_compression()
+
+    def _switch_compression(self) -> None:
+        if self._tape is not None:
+            self._tape.compress(self.mode_pages.current(DataCompression).dce)
 
     def _check_descriptor(self, descriptor: BlockDescriptor) -> None:
         known = {CURRENT_DENSITY, NO_CHANGE, *(d.code for d in self.settings.densities)}

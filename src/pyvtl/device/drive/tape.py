@@ -48,6 +48,7 @@ class Tape:
         self.writer: WriteBehind | None = None
         self.reader: ReadAhead | None = None
         self.storage_failed = False
+        self._compress = True
         self.read_bytes = self.written_bytes = 0
         self._transport = transport
         self._account = account
@@ -126,11 +127,23 @@ class Tape:
         if self.writer is not None:
             await self.writer.sync()
 
+    def compress(self, wanted: bool) -> None:
+        """Whether what is written from now on is to be compressed."""
+        if self._compress != wanted:
+            self._compress = wanted
+            if self.writer is not None:
+                self.writer.compress(wanted)
+
     async def _start_writing(self) -> WriteBehind:
         self._check_writable()
         self._stop_reading()
         writer = WriteBehind(
-            self._transport, self.medium, self._account, self.position, self.room_bytes
+            self._transport,
+            self.medium,
+            self._account,
+            self.position,
+            self.room_bytes,
+            compress=self._compress,
         )
         await writer.start()
         self.writer = writer

@@ -21,6 +21,10 @@ GRANTED_BYTES: Final = MIB
 """Memory is taken from the pool in such steps, so that most records need not ask."""
 
 
+COMPRESSED_BACKLOG: Final = 2 * MIB
+"""With more than this waiting, the drive stores records as they are: compressing would slow it."""
+
+
 class WriteBehind:
     """One run of writing, from the first record at a position to a motion away from its end.
 
@@ -30,7 +34,14 @@ class WriteBehind:
     """
 
     def __init__(
-        self, transport: Transport, medium: Medium, account: Account, at: Position, room: int
+        self,
+        transport: Transport,
+        medium: Medium,
+        account: Account,
+        at: Position,
+        room: int,
+        *,
+        compress: bool = True,
     ) -> None:
         """`room` is how many record bytes fit from `at` to the end of the medium."""
         self.failure: MediumError | None = None
@@ -49,6 +60,7 @@ class WriteBehind:
         self._room = room
         self._accepted_bytes = self._accepted_objects = 0
         self._stored_bytes = self._stored_objects = 0
+        self._compress = compress
 
     # On the loop
 
@@ -109,6 +121,10 @@ class WriteBehind:
         self._accepted_objects += count
         self._transport.put(Filemark(count), 0)
 
+    def compress(self, wanted: bool) -> None:
+        """Whether what is put from now on is to be compressed."""
+        self._transport.post(lambda: self._compress_in_thread(wanted), _ignore)
+
     async def sync(self) -> None:
         """Have all that was accepted stored and durable; raises what kept it from being so."""
         await self._transport.call(self._sync_in_thread)
@@ -149,13 +165,17 @@ class WriteBehind:
         size = sum(item.size for item in objects if isinstance(item, Record))
         if self.failure is None:
             try:
-                self._medium.append(objects)
+                behind = self.buffered_bytes > COMPRESSED_BACKLOG
+                self._medium.append(objects, compress=self._compress and not behind)
             except Exception as error:  # noqa: BLE001 - whatever it is, answered data is lost
                 self._fail_in_thread(error)
         self._stored_bytes += size
         self._stored_objects += sum(i.count if isinstance(i, Filemark) else 1 for i in objects)
         objects.clear()
         self._account.release(size)
+
+    def _compress_in_thread(self, wanted: bool) -> None:
+        self._compress = wanted
 
     def _sync_in_thread(self) -> None:
         self._check_in_thread()
@@ -174,6 +194,10 @@ class WriteBehind:
             self.end_after_failure = self._medium.end_of_data(self._at.partition)
         kind = MediumError if _is_of_medium_alone(error) else StorageFailedError
         self.failure = kind(f"{type(error).__name__}: {error}")
+
+
+def _ignore(_result: None, _error: BaseException | None) -> None:
+    """Nobody waits for the answer."""
 
 
 def _is_of_medium_alone(error: Exception) -> bool:

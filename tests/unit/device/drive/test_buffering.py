@@ -1,6 +1,7 @@
 """Writing behind and reading ahead: what is answered when, and what the loop never does."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ from pyvtl.device.memory import MIB, MemoryPool
 from pyvtl.media.medium import DamagedError, EndOfData, Filemark, Position, Record
 from pyvtl.media.memory import MemoryMedium
 from pyvtl.scsi.task import Status
-from tests.failing_media import StallingMedium
+from tests.failing_media import CompressionLog, StallingMedium
 from tests.scsi_client import ALICE, run, send, sense_of
 from tests.tape_client import empty_drive, tape
 
@@ -53,6 +54,22 @@ async def test_a_full_buffer_holds_back_the_answer_and_the_loop_stays_free() -> 
     assert (await held_back).status == Status.GOOD
     await drive.close()
     assert medium.end_of_data(0).object_number == 9
+
+
+async def test_records_are_compressed_only_while_little_waits() -> None:
+    """With four records of 1 MiB waiting, compressing begins when two are left."""
+    drive, medium, go = empty_drive(), CompressionLog(), threading.Event()
+    await drive.load(lambda: medium, "MEM001L5")
+    drive.attentions.take(ALICE)
+    await run(drive, Write6(transfer_length=1), b"1")
+    await run(drive, WriteFilemarks6())
+    drive.transport.post(go.wait, lambda _result, _error: None)
+    for _ in range(4):
+        await run(drive, WRITE, DATA)
+    go.set()
+    await run(drive, WriteFilemarks6())
+    assert [compress for _, compress in medium.appended] == [True, False, False, True, True]
+    await drive.close()
 
 
 async def test_an_aborted_write_that_was_not_answered_writes_nothing() -> None:

@@ -1,0 +1,39 @@
+"""Read the tapes of a data folder that no server serves; nothing in it is changed."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pyvtl.media.medium import MediumError, StorageFailedError
+from pyvtl.store.contents import TapeContents
+from pyvtl.store.errors import StoreError
+from pyvtl.store.files import ReadOnlyFiles
+from pyvtl.store.loading import TapeFolder
+from pyvtl.store.repository import KEY_SIZE, read_key
+
+TAPES = "tapes"
+
+
+def tape_contents(path: Path, barcode: str) -> TapeContents:
+    """What stands on a tape, whether or not a server uses the folder.
+
+    Only the tape's segments are needed.  Raises MediumError when there is no such tape,
+    StorageFailedError when its folder cannot be read.
+    """
+    if barcode not in barcodes(path):
+        raise MediumError(f"there is no tape {barcode} in {path}")
+    files, key = ReadOnlyFiles(), bytes(KEY_SIZE)
+    with suppress(StoreError, OSError):  # Reading needs no key: it only proves what was written.
+        key = read_key(files, path)
+    try:
+        return TapeContents(TapeFolder(files, path / TAPES / barcode, key, b"", barcode))
+    except OSError as error:
+        raise StorageFailedError(str(error)) from error
+
+
+def barcodes(path: Path) -> Sequence[str]:
+    """The barcodes of all tapes that have a folder, in order."""
+    try:
+        return sorted(entry.name for entry in (path / TAPES).iterdir() if entry.is_dir())
+    except OSError as error:
+        raise StorageFailedError(f"{path} is no data folder: {error}") from error
