@@ -48,7 +48,7 @@ class Tapes:
 
     def kinds(self, barcode: str) -> list[int]:
         """The kinds of the frames of a tape that hold its stream."""
-        found = []
+        found: list[int] = []
         for name in self.segments(barcode):
             fd = self.files.open(TAPES / barcode / name)
             index = index_of(scan(self.files, fd, pack_id_of(name)).frames)

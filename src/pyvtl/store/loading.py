@@ -12,7 +12,7 @@ from pyvtl.store.recovery import Recovered, inspect_segment, recover_segment
 from pyvtl.store.references import OneTape, References, pack_id_of
 from pyvtl.store.tape_map import Pack, TapeMap
 
-NAME = re.compile(r"[0-9]{8,}-[0-9a-f]{32}\.segment")
+SEGMENT_NAME = re.compile(r"[0-9]{8,}-[0-9a-f]{32}\.segment")
 """What segment files are called; no other file belongs to a tape but its label."""
 SEGMENT_BYTES = 256 << 20
 
@@ -57,7 +57,7 @@ class KnownPack:
 
 def segment_names(folder: TapeFolder) -> list[str]:
     """The names of a tape's segments, in their order."""
-    names = [name for name in folder.files.listdir(folder.path) if NAME.fullmatch(name)]
+    names = [name for name in folder.files.listdir(folder.path) if SEGMENT_NAME.fullmatch(name)]
     return sorted(names, key=lambda name: int(name.partition("-")[0]))
 
 
