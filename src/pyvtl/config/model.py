@@ -181,7 +181,7 @@ class StoreSection(Section):
     )
     dedup: Literal["pool", "tape", "off"] = Field(
         "off",
-        description="refer to blocks that are stored already: of all tapes, of the same tape, or not",
+        description="refer to blocks stored already: of all tapes, of the same tape, or none",
     )
     dedup_entries: int = Field(
         100_000_000, ge=100_000, description="blocks of 64 KiB that dedup remembers, about"
