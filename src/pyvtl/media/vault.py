@@ -93,7 +93,7 @@ class Vault:
         with _storing():
             self._files.mkdir(folder)
             self._files.sync_folder(self._tapes_folder)
-            write_label(self._files, folder, _label_of(row))
+            write_label(self._files, folder, label_of(row))
             self._put(row)
         return self._volume(row)
 
@@ -221,7 +221,7 @@ class Vault:
         except FileNotFoundError:
             return  # Somebody took the folder away: nothing of the tape is left to delete.
         if not self._says_deleted(folder):
-            write_label(self._files, folder, _label_of(row))
+            write_label(self._files, folder, label_of(row))
         self._sharing.delete(row.barcode, [n for n in names if SEGMENT_NAME.fullmatch(n)])
 
     def _says_deleted(self, folder: Path) -> bool:
@@ -356,7 +356,8 @@ def _row_of(label: Label) -> TapeRow:
     )
 
 
-def _label_of(row: TapeRow) -> Label:
+def label_of(row: TapeRow) -> Label:
+    """The label of a tape, from what the catalog says of it."""
     return Label(
         row.barcode, row.tape_id.hex(), row.capacity_bytes, row.created_at, deleted=row.deleted
     )

@@ -83,6 +83,10 @@ class CatalogReferences:
         rows = "SELECT pack_id FROM kept_packs WHERE barcode=?"
         return {row[0] for row in self._catalog.query(rows, barcode)}
 
+    def all_kept(self) -> set[bytes]:
+        """The packs that are kept for those that refer to them, of all tapes."""
+        return {row[0] for row in self._catalog.query("SELECT pack_id FROM kept_packs")}
+
     def _has_rows(self, holder: bytes) -> bool:
         row = "SELECT 1 FROM pack_references WHERE holder=? LIMIT 1"
         return bool(self._catalog.query(row, holder))
