@@ -17,8 +17,9 @@ from pyvtl.store.catalog import Catalog, TapeRow
 from pyvtl.store.contents import TapeContents
 from pyvtl.store.errors import CatalogError, DamageError
 from pyvtl.store.files import ReadOnlyFiles
-from pyvtl.store.loading import KnownPack, Loaded, TapeFolder, pack_id_of, segment_names
+from pyvtl.store.loading import KnownPack, Loaded, TapeFolder, segment_names
 from pyvtl.store.reference_table import CatalogReferences
+from pyvtl.store.references import pack_id_of
 from pyvtl.store.relabelling import label_from_segments
 from pyvtl.store.repository import KEY_SIZE, LABEL, TAPES, Label, read_key, read_label
 from pyvtl.store.segment_check import SegmentCheck

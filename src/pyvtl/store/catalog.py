@@ -140,7 +140,7 @@ class Catalog:
 
     def faults(self) -> list[str]:
         """What SQLite finds wrong in the file."""
-        return [row[0] for row in self._query("PRAGMA quick_check") if row[0] != "ok"]
+        return [row[0] for row in self.query("PRAGMA quick_check") if row[0] != "ok"]
 
     def put_tape(self, tape: TapeRow) -> None:
         """Add a tape, or change what the catalog says of it; returns at once."""

@@ -95,7 +95,7 @@ class TapeContents:
     def _gaps_in(self, stretch: Stretch) -> Iterator[str]:
         try:
             pack_id = self._reader.map.packs[stretch.sequence]
-            index = self._segments.get(stretch.sequence, pack_id).index
+            index = self._segments.get(pack_id, stretch.sequence).index
         except (DamageError, OSError):
             return  # Its objects are missing too, and that has been told.
         at, end = stretch.extent.start.bytes, stretch.end.bytes
