@@ -5,7 +5,7 @@ Catalog, labels, segments, footers, chains and extents have to say the same of e
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -82,7 +82,7 @@ class StoreCheck:
         self._files = ReadOnlyFiles()
         self._key: bytes | None = None
         self._rows: Mapping[str, TapeRow] = {}
-        self._has_catalog = True
+        self._catalog: Catalog | None = None
 
     def findings(self) -> Iterator[Finding]:
         """All that is wrong, tape by tape."""
@@ -90,18 +90,18 @@ class StoreCheck:
             self._key = read_key(self._files, self._path)
         except (DamageError, OSError) as error:
             yield Finding(None, f"{error}: no chain and no hash can be proved without it")
-        try:
-            with _copied(self._path) as catalog:
-                yield from map(_of_catalog, catalog.faults())
-                self._rows = {row.barcode: row for row in catalog.tapes()}
-                known = {barcode: catalog.known(barcode) for barcode in self._rows}
-        except CatalogError as error:
-            yield _of_catalog(str(error))
-            known, self._has_catalog = {}, False
-        for barcode in sorted({*self._rows, *barcodes(self._path)}):
-            yield from _prudent(list(self._tape(barcode, known.get(barcode, {}))))
+        with ExitStack() as stack:
+            try:
+                self._catalog = stack.enter_context(_copied(self._path))
+                yield from map(_of_catalog, self._catalog.faults())
+                self._rows = {row.barcode: row for row in self._catalog.tapes()}
+            except CatalogError as error:
+                self._catalog = None
+                yield _of_catalog(str(error))
+            for barcode in sorted({*self._rows, *barcodes(self._path)}):
+                yield from _prudent(list(self._tape(barcode)))
 
-    def _tape(self, barcode: str, known: Mapping[bytes, KnownPack]) -> Iterator[Finding]:
+    def _tape(self, barcode: str) -> Iterator[Finding]:
         row = self._rows.get(barcode)
         folder = self._folder(barcode)
         if not folder.path.is_dir():
@@ -114,7 +114,7 @@ class StoreCheck:
             yield Finding(barcode, f"{name} is no file of a tape", harmless=True)
         yield from self._segments(folder)
         if not self._deleted(folder, row):
-            yield from self._whole(folder, known)
+            yield from self._whole(folder, self._known(barcode))
 
     def _folder(self, barcode: str) -> TapeFolder:
         """Where a tape lies; its id is empty when nothing tells it."""
@@ -123,6 +123,13 @@ class StoreCheck:
         with suppress(DamageError, OSError):
             tape_id = bytes.fromhex(read_label(self._files, path).tape_id)
         return TapeFolder(self._files, path, self._key or bytes(KEY_SIZE), tape_id, barcode)
+
+    def _known(self, barcode: str) -> Mapping[bytes, KnownPack]:
+        """What the catalog says of a tape; nothing where it cannot be read, which has been told."""
+        if self._catalog is not None:
+            with suppress(CatalogError):
+                return self._catalog.known(barcode)
+        return {}
 
     def _deleted(self, folder: TapeFolder, row: TapeRow | None) -> bool:
         with suppress(DamageError, OSError):
@@ -141,7 +148,7 @@ class StoreCheck:
             what = f"its label: {error}" if LABEL in names else "its label is missing"
             yield Finding(barcode, what, repair=Repair.LABEL if can else None)
             return
-        if not self._has_catalog:
+        if self._catalog is None:
             return
         if row is None:
             yield Finding(barcode, "the catalog does not list it", repair=Repair.CATALOG)
