@@ -277,3 +277,19 @@ def test_without_the_key_all_else_is_checked(folder: Path, lost: Callable[[Path]
     key, block = findings(folder)
     assert key.what.endswith(": no chain and no hash can be proved without it")
     assert block.what.endswith("its CRC does not fit")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_bit_that_changes_and_any_cut_is_found_and_mending_makes_nothing_worse(
+    folder: Path, seed: int
+) -> None:
+    draw = Random(seed)
+    damaged = draw.choice(sorted(folder.glob("tapes/*/*.segment")))
+    before = damaged.read_bytes()
+    at = draw.choice([draw.randrange(len(before)), len(before) - draw.randrange(1, 3000)])
+    flip(damaged, at) if seed % 3 else damaged.write_bytes(before[:at])
+    left, found = damaged.read_bytes(), findings(folder)
+    assert any(not finding.harmless for finding in found)
+    mend(folder, found)
+    assert damaged.read_bytes() in (left, before)
+    assert damaged.read_bytes() == before or any(not f.harmless for f in findings(folder))
