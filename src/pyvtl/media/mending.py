@@ -11,7 +11,9 @@ from pyvtl.media.vault import CATALOG, Vault, label_of, rebuild_catalog
 from pyvtl.store.catalog import Catalog
 from pyvtl.store.errors import StoreError
 from pyvtl.store.files import LocalFiles
-from pyvtl.store.loading import TapeFolder, load_tape
+from pyvtl.store.loading import TapeFolder
+from pyvtl.store.recovery import recover_segment
+from pyvtl.store.references import find_pack
 from pyvtl.store.relabelling import label_from_segments
 from pyvtl.store.repository import KEY_SIZE, TAPES, Label, read_key, write_label
 
@@ -22,9 +24,11 @@ class Step:
 
     repair: Repair
     barcode: str | None = None
+    pack: str | None = None
 
     def __str__(self) -> str:
-        return f"tape {self.barcode}: {self.repair}" if self.barcode else str(self.repair)
+        pack = f"pack {self.pack}: " if self.pack else ""
+        return f"tape {self.barcode}: {pack}{self.repair}" if self.barcode else str(self.repair)
 
 
 def steps(findings: Iterable[Finding]) -> list[Step]:
@@ -34,12 +38,12 @@ def steps(findings: Iterable[Finding]) -> list[Step]:
     that tape is how the damage is told from what a crash cut off.
     """
     found = list(findings)
-    wanted = {Step(f.repair, _of(f)) for f in found if f.repair is not None}
+    wanted = {_step(finding.repair, finding) for finding in found if finding.repair is not None}
     damaged = any(finding.is_damage for finding in found)
     if damaged and not any(f.barcode is None for f in found if f.repair):
         wanted.discard(Step(Repair.CATALOG))
     order = list(Repair)
-    return sorted(wanted, key=lambda step: (order.index(step.repair), step.barcode or ""))
+    return sorted(wanted, key=lambda step: (order.index(step.repair), str(step)))
 
 
 def mend(path: Path, findings: Iterable[Finding]) -> None:
@@ -48,8 +52,8 @@ def mend(path: Path, findings: Iterable[Finding]) -> None:
         match step:
             case Step(Repair.LABEL, str(barcode)):
                 _relabel(path, barcode)
-            case Step(Repair.FOOTER, str(barcode)):
-                _close_again(path, barcode)
+            case Step(Repair.FOOTER, str(barcode), str(pack)):
+                _close_again(path, barcode, pack)
             case Step(Repair.LOAD, str(barcode)):
                 with closing(Vault(path)) as vault:
                     vault.open(barcode).close()
@@ -57,16 +61,25 @@ def mend(path: Path, findings: Iterable[Finding]) -> None:
                 rebuild_catalog(path)
 
 
-def _of(finding: Finding) -> str | None:
-    return None if finding.repair is Repair.CATALOG else finding.barcode
+def _step(repair: Repair, finding: Finding) -> Step:
+    """The repair of one finding, told no closer than it is done."""
+    match repair:
+        case Repair.CATALOG:
+            return Step(repair)
+        case Repair.FOOTER:
+            return Step(repair, finding.barcode, finding.pack)
+        case _:
+            return Step(repair, finding.barcode)
 
 
-def _close_again(path: Path, barcode: str) -> None:
-    """Close segments whose footers are damaged: they become what they were, byte for byte."""
-    files = LocalFiles()
+def _close_again(path: Path, barcode: str, pack: str) -> None:
+    """Close a segment whose footer is damaged: it becomes what it was, byte for byte."""
+    files, folder = LocalFiles(), path / TAPES / barcode
+    pack_id = bytes.fromhex(pack)
     try:
-        key = read_key(files, path)
-        load_tape(TapeFolder(files, path / TAPES / barcode, key, b"", barcode))
+        segment = find_pack(files, [folder], pack_id)
+        if segment is not None:
+            recover_segment(files, segment, pack_id, read_key(files, path))
     except (StoreError, OSError) as error:
         raise StorageFailedError(str(error)) from error
 

@@ -13,11 +13,14 @@ from threading import Lock
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.inventory import Moves, Place
 from pyvtl.media.medium import Attributes, DamagedError, MediumError, StorageFailedError
+from pyvtl.store.block_index import ENTRIES
 from pyvtl.store.catalog import Catalog, PlaceRow, TapeRow
+from pyvtl.store.dedup import Scope
 from pyvtl.store.errors import CatalogError, DamageError, StoreError
 from pyvtl.store.files import FileLayer, LocalFiles
 from pyvtl.store.format import AttributesFrame
-from pyvtl.store.loading import SEGMENT_BYTES, SUFFIX, TapeFolder
+from pyvtl.store.loading import SEGMENT_BYTES, SEGMENT_NAME, TapeFolder
+from pyvtl.store.references import SUFFIX
 from pyvtl.store.relabelling import label_from_segments
 from pyvtl.store.repository import (
     LABEL,
@@ -27,6 +30,7 @@ from pyvtl.store.repository import (
     repository_key,
     write_label,
 )
+from pyvtl.store.sharing import Sharing
 
 CATALOG = "catalog.sqlite3"
 OLD, DRAFT = CATALOG + ".old", CATALOG + ".new"
@@ -53,7 +57,13 @@ class Vault:
     """
 
     def __init__(
-        self, path: Path, files: FileLayer | None = None, *, segment_bytes: int = SEGMENT_BYTES
+        self,
+        path: Path,
+        files: FileLayer | None = None,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        dedup: Scope = Scope.OFF,
+        dedup_entries: int = ENTRIES,
     ) -> None:
         self._files = files or LocalFiles()
         self._tapes_folder, self._segment_bytes = path / TAPES, segment_bytes
@@ -66,6 +76,8 @@ class Vault:
             self._key = repository_key(self._files, path)
             self._catalog = Catalog(path / CATALOG)
             undo.callback(self._catalog.close)
+            self._sharing = Sharing(self._files, path, self._catalog, dedup, dedup_entries)
+            undo.callback(self._sharing.close)
             self._tapes = {row.barcode: row for row in self._catalog.tapes()}
             self._adopt_all()
             undo.pop_all()
@@ -138,6 +150,7 @@ class Vault:
         """Close what is open and let go of the folder's files."""
         with ExitStack() as stack, _storing():
             stack.callback(self._catalog.close)
+            stack.callback(self._sharing.close)
             for cartridge in self._open.values():
                 stack.callback(cartridge.close)
 
@@ -179,6 +192,8 @@ class Vault:
             row.tape_id,
             row.barcode,
             self._segment_bytes,
+            shared=self._sharing.of(row.barcode),
+            dedup=self._sharing.dedup(row.barcode, row.tape_id),
         )
         blank = AttributesFrame(capacity_0=row.capacity_bytes)
         known = self._catalog.known(row.barcode)
@@ -202,13 +217,12 @@ class Vault:
         """Delete the segments of a deleted tape, and say so on its label first."""
         folder = self._tapes_folder / row.barcode
         try:
-            segments = [n for n in self._files.listdir(folder) if n.endswith(SUFFIX)]
+            names = self._files.listdir(folder)
         except FileNotFoundError:
             return  # Somebody took the folder away: nothing of the tape is left to delete.
-        if segments or not self._says_deleted(folder):
+        if not self._says_deleted(folder):
             write_label(self._files, folder, label_of(row))
-        for name in segments:
-            self._files.unlink(folder / name)
+        self._sharing.delete(row.barcode, [n for n in names if SEGMENT_NAME.fullmatch(n)])
 
     def _says_deleted(self, folder: Path) -> bool:
         """Whether the label in a folder can be read, and says that the tape was deleted."""
