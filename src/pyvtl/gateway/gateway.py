@@ -17,7 +17,7 @@ from pyvtl.gateway.control_socket import listening_socket
 from pyvtl.gateway.errors import GatewayError, told_as_gateway_errors
 from pyvtl.gateway.folder import DataFolder
 from pyvtl.gateway.library import Library
-from pyvtl.gateway.service import node, server_limits
+from pyvtl.gateway.service import master_secret, node, server_limits
 from pyvtl.gateway.status import LibraryStatus, library_status
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.inventory import Inventory
@@ -100,7 +100,15 @@ class Gateway:
         folder = await asyncio.to_thread(DataFolder, path)
         stack.callback(folder.close)
         self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.gateway.id)
-        open_vault = partial(Vault, path, self._files, segment_bytes=settings.store.segment_size)
+        store = settings.store
+        open_vault = partial(
+            Vault,
+            path,
+            self._files,
+            segment_bytes=store.segment_size,
+            secret=master_secret(settings),
+            encrypt=store.encryption == "on",
+        )
         with told_as_gateway_errors():
             vault = await asyncio.to_thread(open_vault)
         stack.push_async_callback(asyncio.to_thread, vault.close)

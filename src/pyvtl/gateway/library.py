@@ -127,6 +127,13 @@ class Library:
             with told_as_gateway_errors():
                 await asyncio.to_thread(self._vault.delete, barcode)
 
+    async def shred_tape(self, barcode: str) -> Tape:
+        """Destroy the key of an encrypted tape; TapeNotFoundError, StorageError while in use."""
+        await self.show_tape(barcode)
+        with told_as_gateway_errors():
+            await asyncio.to_thread(self._vault.shred, barcode)
+        return await self.show_tape(barcode)
+
     async def protect_tape(self, barcode: str, write_protected: bool) -> Tape:
         """Make a tape read-only, or writable again, wherever it is; TapeNotFoundError."""
         tape = await self.show_tape(barcode)

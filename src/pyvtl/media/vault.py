@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,20 +14,25 @@ from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.inventory import Moves, Place
 from pyvtl.media.medium import Attributes, MediumError, StorageFailedError
 from pyvtl.store.catalog import Catalog, PlaceRow, TapeRow
-from pyvtl.store.errors import StoreError
+from pyvtl.store.errors import LockedError, ShreddedError, StoreError
 from pyvtl.store.files import FileLayer, LocalFiles
 from pyvtl.store.format import AttributesFrame
+from pyvtl.store.keys import KEY_FILE, Keyring, Secret
 from pyvtl.store.loading import SEGMENT_BYTES, SUFFIX, TapeFolder
 from pyvtl.store.repository import LABEL, Label, read_label, repository_key, write_label
 
 CATALOG = "catalog.sqlite3"
 OLD, DRAFT = CATALOG + ".old", CATALOG + ".new"
+SHREDDED = "SHREDDED"
 SQLITE_FILES = ("", "-wal", "-shm")
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A cartridge as listed.  Sizes in bytes; `status` is AVAILABLE, or DAMAGED and why."""
+    """A cartridge as listed.  Sizes in bytes.
+
+    `status` is AVAILABLE, SHREDDED, or DAMAGED and why.
+    """
 
     barcode: str
     capacity_bytes: int
@@ -45,15 +50,27 @@ class Vault:
     """
 
     def __init__(
-        self, path: Path, files: FileLayer | None = None, *, segment_bytes: int = SEGMENT_BYTES
+        self,
+        path: Path,
+        files: FileLayer | None = None,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        secret: Secret | None = None,
+        encrypt: bool = False,
     ) -> None:
+        """With `encrypt` new tapes are encrypted, which takes a `secret`, as opening them does.
+
+        A secret that is not that of the folder raises MediumError before anything is changed.
+        """
         self._files = files or LocalFiles()
         self._tapes_folder, self._segment_bytes = path / "tapes", segment_bytes
+        self._encrypt = encrypt
         self._open: dict[str, Cartridge] = {}
         self._claimed: set[str] = set()
         self._claiming = Lock()
         with _storing(), ExitStack() as undo:
             self._files.mkdir(self._tapes_folder)
+            self._keyring = Keyring(self._files, path, secret)
             self._key = repository_key(self._files, path)
             self._catalog = Catalog(path / CATALOG)
             undo.callback(self._catalog.close)
@@ -72,7 +89,9 @@ class Vault:
         with _storing():
             self._files.mkdir(folder)
             self._files.sync_folder(self._tapes_folder)
-            write_label(self._files, folder, _label_of(row))
+            if self._encrypt:
+                self._keyring.make(folder)
+            write_label(self._files, folder, replace(_label_of(row), encrypted=self._encrypt))
             self._put(row)
         return self._volume(row)
 
@@ -99,6 +118,15 @@ class Vault:
             self._put(deleted)
             self._catalog.forget_packs(barcode)
             self._sweep(deleted)
+
+    def shred(self, barcode: str) -> None:
+        """Destroy the key of an encrypted tape that is not in use: nobody can read it any more."""
+        with self._claim(barcode) as row, _storing():
+            folder = self._tapes_folder / barcode
+            if not self._is_encrypted(folder):
+                raise MediumError(f"tape {barcode} is not encrypted, so there is no key to shred")
+            self._keyring.shred(folder)
+            self._note_damage(row, SHREDDED)
 
     def volumes(self) -> list[Volume]:
         """All tapes that are not deleted, by barcode."""
@@ -169,9 +197,16 @@ class Vault:
             row.barcode,
             self._segment_bytes,
         )
+        if self._is_encrypted(folder.path):
+            folder = folder.encrypted(self._keyring.data_key(folder.path))
         blank = AttributesFrame(capacity_0=row.capacity_bytes)
         known = self._catalog.known(row.barcode)
         return Cartridge(folder, blank, known, partial(self._catalog.follow, row.barcode))
+
+    def _is_encrypted(self, folder: Path) -> bool:
+        """Whether the blocks of a tape are: its key says so, and without one its label does."""
+        names = self._files.listdir(folder)
+        return KEY_FILE in names or (LABEL in names and read_label(self._files, folder).encrypted)
 
     def _volume(self, row: TapeRow) -> Volume:
         held = self._open.get(row.barcode)
@@ -183,14 +218,15 @@ class Vault:
             used_bytes=live.used_bytes if live else row.used_bytes,
             created_at=datetime.fromtimestamp(row.created_at, UTC),
             write_protected=live.attributes.write_protected if live else row.write_protected,
-            status=f"DAMAGED: {damage}" if damage else "AVAILABLE",
+            status=_status(damage),
             tape_id=row.tape_id,
         )
 
     def _sweep(self, row: TapeRow) -> None:
-        """Delete the segments of a deleted tape, and say so on its label first."""
+        """Delete the segments and the key of a deleted tape, and say so on its label first."""
         folder = self._tapes_folder / row.barcode
-        segments = [n for n in self._files.listdir(folder) if n.endswith(SUFFIX)]
+        names = self._files.listdir(folder)
+        segments = [name for name in names if name.endswith(SUFFIX) or name == KEY_FILE]
         if segments or not read_label(self._files, folder).deleted:
             write_label(self._files, folder, _label_of(row))
         for name in segments:
@@ -221,7 +257,17 @@ class Vault:
         if label.deleted:
             self._sweep(row)
         else:
+            self._look_into(row)
+
+    def _look_into(self, row: TapeRow) -> None:
+        """Learn what is on a tape, unless its key is not here: then that has to wait."""
+        try:
             cartridge = self._load(row)
+        except ShreddedError:
+            self._note_damage(row, SHREDDED)
+        except LockedError:
+            return
+        else:
             self._note_damage(row, cartridge.damage)
             cartridge.close()
 
@@ -281,10 +327,18 @@ def _label_of(row: TapeRow) -> Label:
     )
 
 
+def _status(damage: str | None) -> str:
+    if damage == SHREDDED:
+        return SHREDDED
+    return f"DAMAGED: {damage}" if damage else "AVAILABLE"
+
+
 @contextmanager
 def _storing() -> Iterator[None]:
     """Turn what a disk or the catalog fails with into the medium's error."""
     try:
         yield
+    except LockedError as error:
+        raise MediumError(str(error)) from error
     except (StoreError, OSError) as error:
         raise StorageFailedError(str(error)) from error

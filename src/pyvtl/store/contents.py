@@ -46,7 +46,7 @@ class TapeContents:
     def __init__(self, folder: TapeFolder) -> None:
         loaded = load_tape(folder, mend=False)
         self.damage = loaded.damage
-        self._segments = SegmentFiles(folder.files, folder.path)
+        self._segments = SegmentFiles(folder.files, folder.path, folder.cipher)
         self._reader = TapeReader(folder.files, self._segments)
         self._reader.map = loaded.map
         self._partition = loaded.map.partitions[0]

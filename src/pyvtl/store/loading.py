@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pyvtl.store.encryption import PackCipher, hash_key
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import FileLayer
 from pyvtl.store.recovery import Recovered, inspect_segment, recover_segment
@@ -22,10 +23,19 @@ class TapeFolder:
 
     files: FileLayer
     path: Path
-    key: bytes
+    key: bytes = field(repr=False)
     tape_id: bytes
     barcode: str
     segment_bytes: int = SEGMENT_BYTES
+    data_key: bytes | None = field(default=None, repr=False)
+
+    def encrypted(self, data_key: bytes) -> "TapeFolder":
+        """The same of an encrypted tape."""
+        return replace(self, key=hash_key(data_key), data_key=data_key)
+
+    def cipher(self, pack_id: bytes) -> PackCipher | None:
+        """What the blocks of a pack are encrypted with, if the tape is."""
+        return PackCipher(self.data_key, pack_id) if self.data_key is not None else None
 
 
 @dataclass(slots=True)

@@ -2,11 +2,12 @@
 
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyvtl.store.compression import Decompressor
+from pyvtl.store.encryption import PackCipher
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import FileLayer
 from pyvtl.store.format import (
@@ -39,13 +40,19 @@ class OpenSegment:
     fd: int
     seed: int
     index: SegmentIndex
+    cipher: PackCipher | None = None
 
 
 class SegmentFiles:
     """The segments of a tape, opened when something is read from them."""
 
-    def __init__(self, files: FileLayer, folder: Path) -> None:
-        self._files, self._folder = files, folder
+    def __init__(
+        self,
+        files: FileLayer,
+        folder: Path,
+        cipher_of: Callable[[bytes], PackCipher | None] = lambda _pack_id: None,
+    ) -> None:
+        self._files, self._folder, self._cipher_of = files, folder, cipher_of
         self._open: OrderedDict[int, OpenSegment] = OrderedDict()
 
     def get(self, sequence: int, pack_id: bytes) -> OpenSegment:
@@ -71,7 +78,7 @@ class SegmentFiles:
             raise DamageError(f"{path.name} has no valid segment header")
         footer = read_footer(self._files, fd, pack_id)
         index = footer.index() if footer else index_of(scan(self._files, fd, pack_id).frames)
-        return OpenSegment(fd, seed_of(pack_id), index)
+        return OpenSegment(fd, seed_of(pack_id), index, self._cipher_of(pack_id))
 
     def forget(self, sequence: int) -> None:
         """Let go of a segment that is no longer part of the tape."""
@@ -243,8 +250,8 @@ class TapeReader:
                 raise DamageError(
                     f"frame {index.numbers[block]} at byte {base + at - 64} is damaged"
                 )
-            if index.codecs[block]:
-                stored = self._unpack(stored, index.codecs[block], length)
+            if stored and (index.codecs[block] or segment.cipher is not None):
+                stored = self._decode(segment, block, region[at - 64 : at - 4], stored)
             plain = stored or ZEROS[:length]
             stop = min(start + length, upto)
             if not start <= first < stop:
@@ -253,7 +260,19 @@ class TapeReader:
             first = stop
         return first
 
-    def _unpack(self, stored: memoryview, codec: int, length: int) -> memoryview:
-        if codec != Codec.ZSTD:
+    def _decode(
+        self, segment: OpenSegment, block: int, head: memoryview, stored: memoryview
+    ) -> memoryview:
+        """The plain block of a frame that is encrypted, compressed, or both."""
+        index, cipher = segment.index, segment.cipher
+        number, codec = index.numbers[block], index.codecs[block]
+        if codec > Codec.ZSTD_AES_256_GCM:
             raise DamageError(f"codec {codec} means nothing in this version")
-        return self._decompressor.unpack(stored, length)
+        if bool(codec & Codec.AES_256_GCM) != (cipher is not None):
+            state = "not encrypted" if cipher else "encrypted"
+            raise DamageError(f"frame {number} is {state}, and the tape is otherwise")
+        if cipher is not None:
+            stored = memoryview(cipher.open(head, number, stored))
+        if codec & Codec.ZSTD:
+            return self._decompressor.unpack(stored, index.lengths[block])
+        return stored

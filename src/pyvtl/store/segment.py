@@ -6,6 +6,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from pyvtl.store.compression import Compressor
+from pyvtl.store.encryption import KEY_ID, TAG_SIZE, PackCipher
 from pyvtl.store.files import FileLayer, write_all
 from pyvtl.store.format import (
     CRC,
@@ -70,14 +71,19 @@ class SegmentWriter:
     """
 
     def __init__(
-        self, allocation: Allocation, header: SegmentHeader, key: bytes, compressor: Compressor
+        self,
+        allocation: Allocation,
+        header: SegmentHeader,
+        key: bytes,
+        compressor: Compressor,
+        cipher: PackCipher | None = None,
     ) -> None:
         self.header, self.limit = header, allocation.limit
         self.path, self.fd = allocation.path, allocation.fd
         self.end = SegmentHeader.SIZE
         self.synced_to = 0
         self._allocation, self._files, self._key = allocation, allocation.files, key
-        self._pack = compressor.pack
+        self._pack, self._cipher = compressor.pack, cipher
         self._seed = seed_of(header.pack_id)
         self._headers: list[bytes] = []
         self._notes: list[bytes] = []
@@ -103,21 +109,28 @@ class SegmentWriter:
             kind, block = Kind.ZERO, b""
         elif packed := self._pack(block):
             codec, block = Codec.ZSTD, packed
+        key_id, stored_length = 0, len(block)
+        cipher = self._cipher if kind == Kind.DATA else None
+        if cipher is not None:
+            codec, key_id = codec | Codec.AES_256_GCM, KEY_ID
+            stored_length += TAG_SIZE
         head = FRAME.pack(
             FRAME_MAGIC,
             kind,
             codec,
-            0,
+            key_id,
             len(self._headers),
-            len(block),
+            stored_length,
             partition << 24 | size,
             first_byte,
             digest,
         )
+        if cipher is not None:
+            block = cipher.seal(head, len(self._headers), block)
         header = head + CRC.pack(crc32c(block, crc32c(head, self._seed)))
         self._headers.append(header)
         self._pending += (header, block)
-        self.end += FRAME_SIZE + len(block)
+        self.end += FRAME_SIZE + stored_length
 
     def add_note(self, kind: Kind, partition: int, first_byte: int, payload: bytes) -> None:
         """Add a frame that is no block."""
