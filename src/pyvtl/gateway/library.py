@@ -28,7 +28,8 @@ from pyvtl.media.inventory import (
     UnknownVolumeError,
     VolumeLoadedError,
 )
-from pyvtl.media.vault import Vault, Volume
+from pyvtl.media.vault import Vault
+from pyvtl.media.volume import Volume
 
 SMALLEST_TAPE: Final = 1 << 20
 LARGEST_TAPE: Final = 1 << 60

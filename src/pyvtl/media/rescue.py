@@ -10,9 +10,7 @@ from pyvtl.store.errors import LockedError, StoreError
 from pyvtl.store.files import ReadOnlyFiles
 from pyvtl.store.keys import KEY_FILE, Keyring, Secret
 from pyvtl.store.loading import TapeFolder
-from pyvtl.store.repository import KEY_SIZE, read_key
-
-TAPES = "tapes"
+from pyvtl.store.repository import KEY_SIZE, TAPES, read_key
 
 
 def tape_contents(path: Path, barcode: str, secret: Secret | None = None) -> TapeContents:

@@ -4,43 +4,40 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
 
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.inventory import Moves, Place
-from pyvtl.media.medium import Attributes, MediumError, StorageFailedError
+from pyvtl.media.medium import Attributes, DamagedError, MediumError, StorageFailedError
+from pyvtl.media.volume import SHREDDED, Volume, volume_of
 from pyvtl.store.catalog import Catalog, PlaceRow, TapeRow
-from pyvtl.store.errors import LockedError, ShreddedError, StoreError
+from pyvtl.store.errors import (
+    CatalogError,
+    DamageError,
+    LockedError,
+    ShreddedError,
+    StoreError,
+)
 from pyvtl.store.files import FileLayer, LocalFiles
 from pyvtl.store.format import AttributesFrame
-from pyvtl.store.keys import KEY_FILE, Keyring, Secret
+from pyvtl.store.keys import KEY_FILE, Keyring, Secret, is_encrypted
 from pyvtl.store.loading import SEGMENT_BYTES, SUFFIX, TapeFolder
-from pyvtl.store.repository import LABEL, Label, read_label, repository_key, write_label
+from pyvtl.store.relabelling import label_from_segments
+from pyvtl.store.repository import (
+    LABEL,
+    TAPES,
+    Label,
+    read_label,
+    repository_key,
+    write_label,
+)
 
 CATALOG = "catalog.sqlite3"
 OLD, DRAFT = CATALOG + ".old", CATALOG + ".new"
-SHREDDED = "SHREDDED"
 SQLITE_FILES = ("", "-wal", "-shm")
-
-
-@dataclass(frozen=True, slots=True)
-class Volume:
-    """A cartridge as listed.  Sizes in bytes.
-
-    `status` is AVAILABLE, SHREDDED, or DAMAGED and why.
-    """
-
-    barcode: str
-    capacity_bytes: int
-    used_bytes: int
-    created_at: datetime
-    write_protected: bool
-    status: str
-    tape_id: bytes
 
 
 class Vault:
@@ -63,12 +60,13 @@ class Vault:
         A secret that is not that of the folder raises MediumError before anything is changed.
         """
         self._files = files or LocalFiles()
-        self._tapes_folder, self._segment_bytes = path / "tapes", segment_bytes
+        self._tapes_folder, self._segment_bytes = path / TAPES, segment_bytes
         self._encrypt = encrypt
         self._open: dict[str, Cartridge] = {}
+        self._unlabelled: dict[str, TapeRow] = {}
         self._claimed: set[str] = set()
         self._claiming = Lock()
-        with _storing(), ExitStack() as undo:
+        with _storing(), _advising(path), ExitStack() as undo:
             self._files.mkdir(self._tapes_folder)
             self._keyring = Keyring(self._files, path, secret)
             self._key = repository_key(self._files, path)
@@ -123,7 +121,7 @@ class Vault:
         """Destroy the key of an encrypted tape that is not in use: nobody can read it any more."""
         with self._claim(barcode) as row, _storing():
             folder = self._tapes_folder / barcode
-            if not self._is_encrypted(folder):
+            if not is_encrypted(self._files, folder):
                 raise MediumError(f"tape {barcode} is not encrypted, so there is no key to shred")
             self._keyring.shred(folder)
             self._note_damage(row, SHREDDED)
@@ -131,8 +129,8 @@ class Vault:
     def volumes(self) -> list[Volume]:
         """All tapes that are not deleted, by barcode."""
         with _storing():
-            rows = self._catalog.tapes()
-        return [self._volume(row) for row in rows if not row.deleted]
+            rows = [*self._catalog.tapes(), *self._unlabelled.values()]
+        return [self._volume(row) for row in sorted(rows) if not row.deleted]
 
     def barcodes(self) -> set[str]:
         """Every barcode that was ever used."""
@@ -177,6 +175,8 @@ class Vault:
         row = self._tapes.get(barcode)
         if row is None or row.deleted:
             raise MediumError(f"there is no tape {barcode}")
+        if barcode in self._unlabelled:
+            raise DamagedError(f"tape {barcode} cannot be used: {row.damage}")
         return row
 
     def _put(self, row: TapeRow) -> None:
@@ -197,40 +197,35 @@ class Vault:
             row.barcode,
             self._segment_bytes,
         )
-        if self._is_encrypted(folder.path):
+        if is_encrypted(self._files, folder.path):
             folder = folder.encrypted(self._keyring.data_key(folder.path))
         blank = AttributesFrame(capacity_0=row.capacity_bytes)
         known = self._catalog.known(row.barcode)
         return Cartridge(folder, blank, known, partial(self._catalog.follow, row.barcode))
 
-    def _is_encrypted(self, folder: Path) -> bool:
-        """Whether the blocks of a tape are: its key says so, and without one its label does."""
-        names = self._files.listdir(folder)
-        return KEY_FILE in names or (LABEL in names and read_label(self._files, folder).encrypted)
-
     def _volume(self, row: TapeRow) -> Volume:
         held = self._open.get(row.barcode)
-        live = held if held is not None and not held.closed else None
-        damage = live.damage if live else row.damage
-        return Volume(
-            barcode=row.barcode,
-            capacity_bytes=row.capacity_bytes,
-            used_bytes=live.used_bytes if live else row.used_bytes,
-            created_at=datetime.fromtimestamp(row.created_at, UTC),
-            write_protected=live.attributes.write_protected if live else row.write_protected,
-            status=_status(damage),
-            tape_id=row.tape_id,
-        )
+        return volume_of(row, held if held is not None and not held.closed else None)
 
     def _sweep(self, row: TapeRow) -> None:
         """Delete the segments and the key of a deleted tape, and say so on its label first."""
         folder = self._tapes_folder / row.barcode
-        names = self._files.listdir(folder)
+        try:
+            names = self._files.listdir(folder)
+        except FileNotFoundError:
+            return  # Somebody took the folder away: nothing of the tape is left to delete.
         segments = [name for name in names if name.endswith(SUFFIX) or name == KEY_FILE]
-        if segments or not read_label(self._files, folder).deleted:
+        if segments or not self._says_deleted(folder):
             write_label(self._files, folder, _label_of(row))
         for name in segments:
             self._files.unlink(folder / name)
+
+    def _says_deleted(self, folder: Path) -> bool:
+        """Whether the label in a folder can be read, and says that the tape was deleted."""
+        try:
+            return read_label(self._files, folder).deleted
+        except (DamageError, FileNotFoundError):
+            return False
 
     def _adopt_all(self) -> None:
         """Take up tapes that have a folder and no row: a crash or a lost catalog left them so."""
@@ -243,33 +238,52 @@ class Vault:
 
     def _adopt(self, barcode: str) -> None:
         folder = self._tapes_folder / barcode
-        if LABEL not in self._files.listdir(folder):
-            return  # A crash came before the label: no tape was promised.
-        label = read_label(self._files, folder)
-        row = TapeRow(
-            barcode,
-            bytes.fromhex(label.tape_id),
-            label.capacity_bytes,
-            label.created_at,
-            label.deleted,
-        )
+        try:
+            if not any(_counts(name) for name in self._files.listdir(folder)):
+                return  # A crash came before the label: no tape was promised.
+            row = _row_of(read_label(self._files, folder))
+        except NotADirectoryError:
+            return
+        except (DamageError, OSError) as error:
+            self._list_unlabelled(barcode, error)
+            return
         self._put(row)
-        if label.deleted:
+        if row.deleted:
             self._sweep(row)
         else:
             self._look_into(row)
 
     def _look_into(self, row: TapeRow) -> None:
-        """Learn what is on a tape, unless its key is not here: then that has to wait."""
+        """Load a tape and close it again: then the catalog knows what is on it.
+
+        A tape whose key is not here has to wait.
+        """
         try:
             cartridge = self._load(row)
         except ShreddedError:
             self._note_damage(row, SHREDDED)
+            return
         except LockedError:
             return
-        else:
-            self._note_damage(row, cartridge.damage)
-            cartridge.close()
+        except MediumError as error:
+            self._note_damage(row, str(error))
+            return
+        self._note_damage(row, cartridge.damage)
+        cartridge.close()
+
+    def _list_unlabelled(self, barcode: str, error: Exception) -> None:
+        """List a tape by what its segments tell of it; it cannot be used without its label."""
+        known = self._remade(barcode) or TapeRow(barcode, bytes(16), 0, 0)
+        reason = f"{error}; `pyvtl store check --repair` makes the label anew"
+        self._tapes[barcode] = self._unlabelled[barcode] = known._replace(damage=reason)
+
+    def _remade(self, barcode: str) -> TapeRow | None:
+        folder = TapeFolder(self._files, self._tapes_folder / barcode, self._key, b"", barcode)
+        try:
+            label = label_from_segments(folder)
+        except OSError:
+            return None
+        return None if label is None else _row_of(label)
 
 
 def rebuild_catalog(path: Path, files: FileLayer | None = None) -> int:
@@ -321,16 +335,35 @@ def _remove(path: Path, name: str) -> None:
         (path / (name + ending)).unlink(missing_ok=True)
 
 
+@contextmanager
+def _advising(path: Path) -> Iterator[None]:
+    """Let an error of the catalog say how to make it anew."""
+    try:
+        yield
+    except CatalogError as error:
+        remedy = f"`pyvtl store rebuild-catalog --data-dir {path}` makes it anew from the tapes"
+        raise CatalogError(f"{error}; {remedy}") from error
+
+
+def _counts(name: str) -> bool:
+    """Whether a file in the folder of a tape shows that there is one."""
+    return name == LABEL or name.endswith(SUFFIX)
+
+
+def _row_of(label: Label) -> TapeRow:
+    return TapeRow(
+        label.barcode,
+        bytes.fromhex(label.tape_id),
+        label.capacity_bytes,
+        label.created_at,
+        label.deleted,
+    )
+
+
 def _label_of(row: TapeRow) -> Label:
     return Label(
         row.barcode, row.tape_id.hex(), row.capacity_bytes, row.created_at, deleted=row.deleted
     )
-
-
-def _status(damage: str | None) -> str:
-    if damage == SHREDDED:
-        return SHREDDED
-    return f"DAMAGED: {damage}" if damage else "AVAILABLE"
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pyvtl.store.encryption import KEY_SIZE
 from pyvtl.store.errors import DamageError, LockedError, ShreddedError
 from pyvtl.store.files import FileLayer, write_all, write_file
-from pyvtl.store.repository import FORMAT_VERSION, read_json
+from pyvtl.store.repository import FORMAT_VERSION, LABEL, read_json, read_label
 
 MASTER_FILE: Final = "encryption.json"
 KEY_FILE: Final = "key.json"
@@ -152,6 +152,12 @@ class Keyring:
             assert key is not None, "a secret is one or the other"
             self._masters[stretching] = MasterKey(key, stretching)
         return self._masters[stretching]
+
+
+def is_encrypted(files: FileLayer, tape: Path) -> bool:
+    """Whether the blocks of a tape are: its key says so, and without one its label does."""
+    names = files.listdir(tape)
+    return KEY_FILE in names or (LABEL in names and read_label(files, tape).encrypted)
 
 
 def _named(kept: Mapping[str, Any], what: str) -> tuple[Stretching | None, str]:
