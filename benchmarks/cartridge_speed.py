@@ -1,6 +1,6 @@
 """CPU time that a cartridge takes to write and to read 64 KiB, without any drive above it.
 
-PYTHONPATH=src python benchmarks/cartridge_speed.py FOLDER [RECORD_SIZE] [random|text] [raw] [encrypted]
+python -m benchmarks.cartridge_speed FOLDER [RECORD_SIZE] [random|text] [raw] [encrypted]
 
 Text is words of English in random order, which zstd stores in a third; `raw` switches
 compression off, `encrypted` encryption on.

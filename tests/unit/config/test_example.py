@@ -10,7 +10,11 @@ from pyvtl.config.sources import Settings, load
 
 EXAMPLE = Path("examples/pyvtl.toml")
 OTHER_WAYS = {"store.encryption_key", "store.encryption_passphrase"}
-WITHOUT_DEFAULT = {"gateway.id", "gateway.data_dir", "store.encryption_key_file"}
+WITHOUT_DEFAULT = {
+    *("gateway.id", "gateway.data_dir", "store.url", "store.endpoint_url", "store.region"),
+    *("store.ca_bundle", "store.storage_class", "store.sse", "store.sse_kms_key_id"),
+    "store.encryption_key_file",
+}
 
 
 @pytest.fixture(autouse=True)
