@@ -89,7 +89,7 @@ class Vault:
             self._files.sync_folder(self._tapes_folder)
             if self._encrypt:
                 self._keyring.make(folder)
-            write_label(self._files, folder, replace(_label_of(row), encrypted=self._encrypt))
+            write_label(self._files, folder, replace(label_of(row), encrypted=self._encrypt))
             self._put(row)
         return self._volume(row)
 
@@ -197,8 +197,7 @@ class Vault:
             row.barcode,
             self._segment_bytes,
         )
-        if is_encrypted(self._files, folder.path):
-            folder = folder.encrypted(self._keyring.data_key(folder.path))
+        folder = self._keyring.unlocked(folder)
         blank = AttributesFrame(capacity_0=row.capacity_bytes)
         known = self._catalog.known(row.barcode)
         return Cartridge(folder, blank, known, partial(self._catalog.follow, row.barcode))
@@ -216,7 +215,7 @@ class Vault:
             return  # Somebody took the folder away: nothing of the tape is left to delete.
         segments = [name for name in names if name.endswith(SUFFIX) or name == KEY_FILE]
         if segments or not self._says_deleted(folder):
-            write_label(self._files, folder, _label_of(row))
+            write_label(self._files, folder, label_of(row))
         for name in segments:
             self._files.unlink(folder / name)
 
@@ -265,7 +264,7 @@ class Vault:
             return
         except LockedError:
             return
-        except MediumError as error:
+        except (MediumError, DamageError) as error:
             self._note_damage(row, str(error))
             return
         self._note_damage(row, cartridge.damage)
@@ -286,7 +285,9 @@ class Vault:
         return None if label is None else _row_of(label)
 
 
-def rebuild_catalog(path: Path, files: FileLayer | None = None) -> int:
+def rebuild_catalog(
+    path: Path, files: FileLayer | None = None, secret: Secret | None = None
+) -> int:
     """Make the catalog of a data folder anew from its tapes; gives how many there are.
 
     Where tapes lie is kept when the old catalog can still be read; it is kept beside the new
@@ -299,7 +300,7 @@ def rebuild_catalog(path: Path, files: FileLayer | None = None) -> int:
         draft.close()
     _keep_aside(path)
     (path / DRAFT).replace(path / CATALOG)
-    vault = Vault(path, files)
+    vault = Vault(path, files, secret=secret)
     found = len(vault.volumes())
     vault.close()
     return found
@@ -360,7 +361,8 @@ def _row_of(label: Label) -> TapeRow:
     )
 
 
-def _label_of(row: TapeRow) -> Label:
+def label_of(row: TapeRow) -> Label:
+    """The label of a tape, from what the catalog says of it."""
     return Label(
         row.barcode, row.tape_id.hex(), row.capacity_bytes, row.created_at, deleted=row.deleted
     )

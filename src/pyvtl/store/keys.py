@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pyvtl.store.encryption import KEY_SIZE
 from pyvtl.store.errors import DamageError, LockedError, ShreddedError
 from pyvtl.store.files import FileLayer, write_all, write_file
+from pyvtl.store.loading import TapeFolder
 from pyvtl.store.repository import FORMAT_VERSION, LABEL, read_json, read_label
 
 MASTER_FILE: Final = "encryption.json"
@@ -101,10 +102,10 @@ class Keyring:
         """The data key of an encrypted tape.
 
         Raises LockedError when it takes another master key, ShreddedError when it is no more,
-        DamageError when its file is damaged.
+        DamageError when its file is damaged or lost.
         """
         if KEY_FILE not in self._files.listdir(tape):
-            raise LockedError(f"tape {tape.name} is encrypted, and its {KEY_FILE} is missing")
+            raise DamageError(f"tape {tape.name} is encrypted, and its {KEY_FILE} is missing")
         kept = read_json(self._files, tape / KEY_FILE)
         if kept.get("shredded"):
             raise ShreddedError(f"tape {tape.name} was shredded: its data key is no more")
@@ -114,6 +115,12 @@ class Keyring:
             return AESGCM(master.key).decrypt(nonce, wrapped, tape.name.encode())
         except (InvalidTag, KeyError, ValueError):
             raise DamageError(f"the {KEY_FILE} of tape {tape.name} is damaged") from None
+
+    def unlocked(self, folder: TapeFolder) -> TapeFolder:
+        """The folder with the keys of its tape, if that is encrypted.  Raises as `data_key`."""
+        if not is_encrypted(self._files, folder.path):
+            return folder
+        return folder.encrypted(self.data_key(folder.path))
 
     def shred(self, tape: Path) -> None:
         """Overwrite the data key of a tape, and say so in its place, durably."""

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pyvtl.media.checking import StoreCheck
 from pyvtl.media.medium import MediumError
+from pyvtl.media.mending import mend
 from pyvtl.media.rescue import tape_contents
 from pyvtl.media.vault import Vault, rebuild_catalog
 from pyvtl.store.keys import Secret
@@ -179,6 +181,45 @@ def test_the_catalog_is_made_anew_without_the_key(folder: Path) -> None:
     with vault_of(folder) as vault:
         assert [volume.status for volume in vault.volumes()] == ["AVAILABLE", "AVAILABLE"]
         assert contents(vault.open(TAPE)) == [b"secret", None]
+
+
+def told(folder: Path, secret: Secret | None) -> list[str]:
+    return [f.what for f in StoreCheck(folder, read_data=True, secret=secret).findings()]
+
+
+def test_a_check_proves_an_encrypted_tape_with_its_key_alone(folder: Path) -> None:
+    assert told(folder, KEY) == []
+    for secret, reason in ((None, "no key is given"), (OTHER, "with another key")):
+        (finding,) = StoreCheck(folder, read_data=True, secret=secret).findings()
+        assert finding.harmless
+        assert reason in finding.what
+        assert "checked by CRC alone" in finding.what
+
+
+def test_a_footer_is_written_again_only_with_the_key(folder: Path) -> None:
+    before = tapes_of(folder)
+    (path,) = (folder / "tapes" / TAPE).glob("*.segment")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-70] + bytes([whole[-70] ^ 1]) + whole[-69:])
+    mend(folder, StoreCheck(folder).findings())
+    assert path.read_bytes() != whole
+    mend(folder, StoreCheck(folder, secret=KEY).findings(), KEY)
+    assert tapes_of(folder) == before
+
+
+def test_a_label_made_anew_says_that_the_tape_is_encrypted(folder: Path) -> None:
+    label = folder / "tapes" / TAPE / "tape.json"
+    before = label.read_bytes()
+    label.unlink()
+    mend(folder, StoreCheck(folder, secret=KEY).findings(), KEY)
+    assert label.read_bytes() == before
+
+
+def test_a_damaged_key_leaves_the_other_tapes_in_a_catalog_made_anew(folder: Path) -> None:
+    damage(folder / "tapes" / TAPE / "key.json", wrapped_key="00" * 48)
+    assert rebuild_catalog(folder, secret=KEY) == 2
+    with vault_of(folder) as vault:
+        assert [v.status.partition(":")[0] for v in vault.volumes()] == ["DAMAGED", "AVAILABLE"]
 
 
 def test_rescue_reads_an_encrypted_tape_with_its_key(folder: Path) -> None:
