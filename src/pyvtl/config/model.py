@@ -192,6 +192,13 @@ class StoreSection(Section):
     segment_size: Size = Field(
         256 * MIB, ge=16 * MIB, le=4 * GIB, description="size of the files of a tape"
     )
+    dedup: Literal["pool", "tape", "off"] = Field(
+        "off",
+        description="refer to blocks stored already: of all tapes, of the same tape, or none",
+    )
+    dedup_entries: int = Field(
+        100_000_000, ge=100_000, description="blocks of 64 KiB that dedup remembers, about"
+    )
     encryption: Literal["off", "on"] = Field(
         "off", description="whether new tapes are encrypted; it takes a key or a passphrase"
     )

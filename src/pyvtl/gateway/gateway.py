@@ -24,6 +24,7 @@ from pyvtl.media.inventory import Inventory
 from pyvtl.media.vault import Vault
 from pyvtl.scsi.target import Target
 from pyvtl.server.portal import Server
+from pyvtl.store.dedup import Scope
 from pyvtl.store.files import FileLayer
 
 log = structlog.get_logger()
@@ -106,6 +107,8 @@ class Gateway:
             path,
             self._files,
             segment_bytes=store.segment_size,
+            dedup=Scope(store.dedup),
+            dedup_entries=store.dedup_entries,
             secret=master_secret(settings),
             encrypt=store.encryption == "on",
         )

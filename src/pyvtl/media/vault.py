@@ -13,7 +13,9 @@ from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.inventory import Moves, Place
 from pyvtl.media.medium import Attributes, DamagedError, MediumError, StorageFailedError
 from pyvtl.media.volume import SHREDDED, Volume, volume_of
+from pyvtl.store.block_index import ENTRIES
 from pyvtl.store.catalog import Catalog, PlaceRow, TapeRow
+from pyvtl.store.dedup import Scope
 from pyvtl.store.errors import (
     CatalogError,
     DamageError,
@@ -24,7 +26,8 @@ from pyvtl.store.errors import (
 from pyvtl.store.files import FileLayer, LocalFiles
 from pyvtl.store.format import AttributesFrame
 from pyvtl.store.keys import KEY_FILE, Keyring, Secret, is_encrypted
-from pyvtl.store.loading import SEGMENT_BYTES, SUFFIX, TapeFolder
+from pyvtl.store.loading import SEGMENT_BYTES, SEGMENT_NAME, TapeFolder
+from pyvtl.store.references import SUFFIX
 from pyvtl.store.relabelling import label_from_segments
 from pyvtl.store.repository import (
     LABEL,
@@ -34,6 +37,7 @@ from pyvtl.store.repository import (
     repository_key,
     write_label,
 )
+from pyvtl.store.sharing import Sharing
 
 CATALOG = "catalog.sqlite3"
 OLD, DRAFT = CATALOG + ".old", CATALOG + ".new"
@@ -52,6 +56,8 @@ class Vault:
         files: FileLayer | None = None,
         *,
         segment_bytes: int = SEGMENT_BYTES,
+        dedup: Scope = Scope.OFF,
+        dedup_entries: int = ENTRIES,
         secret: Secret | None = None,
         encrypt: bool = False,
     ) -> None:
@@ -72,6 +78,8 @@ class Vault:
             self._key = repository_key(self._files, path)
             self._catalog = Catalog(path / CATALOG)
             undo.callback(self._catalog.close)
+            self._sharing = Sharing(self._files, path, self._catalog, dedup, dedup_entries)
+            undo.callback(self._sharing.close)
             self._tapes = {row.barcode: row for row in self._catalog.tapes()}
             self._adopt_all()
             undo.pop_all()
@@ -155,6 +163,7 @@ class Vault:
         """Close what is open and let go of the folder's files."""
         with ExitStack() as stack, _storing():
             stack.callback(self._catalog.close)
+            stack.callback(self._sharing.close)
             for cartridge in self._open.values():
                 stack.callback(cartridge.close)
 
@@ -196,6 +205,8 @@ class Vault:
             row.tape_id,
             row.barcode,
             self._segment_bytes,
+            shared=self._sharing.of(row.barcode),
+            dedup=self._sharing.dedup(row.barcode, row.tape_id),
         )
         folder = self._keyring.unlocked(folder)
         blank = AttributesFrame(capacity_0=row.capacity_bytes)
@@ -213,11 +224,11 @@ class Vault:
             names = self._files.listdir(folder)
         except FileNotFoundError:
             return  # Somebody took the folder away: nothing of the tape is left to delete.
-        segments = [name for name in names if name.endswith(SUFFIX) or name == KEY_FILE]
-        if segments or not self._says_deleted(folder):
+        if not self._says_deleted(folder):
             write_label(self._files, folder, label_of(row))
-        for name in segments:
-            self._files.unlink(folder / name)
+        if KEY_FILE in names:
+            self._files.unlink(folder / KEY_FILE)
+        self._sharing.delete(row.barcode, [n for n in names if SEGMENT_NAME.fullmatch(n)])
 
     def _says_deleted(self, folder: Path) -> bool:
         """Whether the label in a folder can be read, and says that the tape was deleted."""
