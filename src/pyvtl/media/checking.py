@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,8 +16,9 @@ from pyvtl.media.rescue import barcodes
 from pyvtl.media.vault import CATALOG
 from pyvtl.store.catalog import Catalog, TapeRow
 from pyvtl.store.contents import TapeContents
-from pyvtl.store.errors import CatalogError, DamageError
+from pyvtl.store.errors import CatalogError, DamageError, LockedError
 from pyvtl.store.files import ReadOnlyFiles
+from pyvtl.store.keys import KEY_FILE, Keyring, Secret, is_encrypted
 from pyvtl.store.loading import KnownPack, Loaded, TapeFolder, segment_names
 from pyvtl.store.reference_table import CatalogReferences
 from pyvtl.store.references import pack_id_of
@@ -78,8 +80,13 @@ class StoreCheck:
         *,
         read_data: bool = False,
         advance: Callable[[int], object] = lambda _size: None,
+        secret: Secret | None = None,
     ) -> None:
-        """`advance` is told how many bytes of segments were checked."""
+        """`advance` is told how many bytes of segments were checked.
+
+        Without the right `secret` hashes and chains of encrypted tapes are not proved.
+        """
+        self._secret = secret
         self._path, self._read_data, self._advance = path, read_data, advance
         self._files = ReadOnlyFiles()
         self._key: bytes | None = None
@@ -114,11 +121,38 @@ class StoreCheck:
             return
         names = {path.name for path in folder.path.iterdir()}
         yield from self._label(folder, row, names)
-        for name in sorted(names - {LABEL, *segment_names(folder)}):
+        for name in sorted(names - {LABEL, KEY_FILE, *segment_names(folder)}):
             yield Finding(barcode, f"{name} is no file of a tape", harmless=True)
-        yield from self._segments(folder)
-        if not self._deleted(folder, row):
+        if self._deleted(folder, row):
+            yield from self._segments(folder, self._key)
+        elif self._is_encrypted(folder):
+            yield from self._encrypted(folder, self._known(barcode))
+        else:
+            yield from self._segments(folder, self._key)
             yield from self._whole(folder, self._known(barcode))
+
+    def _is_encrypted(self, folder: TapeFolder) -> bool:
+        with suppress(DamageError, OSError):  # A label that cannot be read is told by itself.
+            return is_encrypted(self._files, folder.path)
+        return False
+
+    def _encrypted(self, folder: TapeFolder, known: Mapping[bytes, KnownPack]) -> Iterator[Finding]:
+        """As of a plain tape; without its key nothing is proved but CRCs, and nothing mended."""
+        key, mendable = None, False
+        try:
+            folder = self._keyring.unlocked(folder)
+            key, mendable = folder.key, True
+        except LockedError as error:
+            yield Finding(folder.barcode, f"{error}; it is checked by CRC alone", harmless=True)
+        except (DamageError, OSError) as error:
+            yield Finding(folder.barcode, str(error))
+        for finding in (*self._segments(folder, key), *self._whole(folder, known)):
+            takes_key = finding.repair in (Repair.FOOTER, Repair.LOAD)
+            yield replace(finding, repair=None) if takes_key and not mendable else finding
+
+    @cached_property
+    def _keyring(self) -> Keyring:
+        return Keyring(self._files, self._path, self._secret)
 
     def _folder(self, barcode: str) -> TapeFolder:
         """Where a tape lies; its id is empty when nothing tells it."""
@@ -160,8 +194,8 @@ class StoreCheck:
             what = "the catalog says otherwise than its label"
             yield Finding(barcode, what, repair=Repair.CATALOG)
 
-    def _segments(self, folder: TapeFolder) -> Iterator[Finding]:
-        check = SegmentCheck(folder, self._key, self._read_data, self._advance)
+    def _segments(self, folder: TapeFolder, key: bytes | None) -> Iterator[Finding]:
+        check = SegmentCheck(folder, key, self._read_data, self._advance)
         for name in segment_names(folder):
             pack = pack_id_of(name).hex()
             try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyvtl.media.checking import Finding, Repair
@@ -11,6 +11,7 @@ from pyvtl.media.vault import CATALOG, Vault, label_of, rebuild_catalog
 from pyvtl.store.catalog import Catalog
 from pyvtl.store.errors import StoreError
 from pyvtl.store.files import LocalFiles
+from pyvtl.store.keys import KEY_FILE, Keyring, Secret
 from pyvtl.store.loading import TapeFolder
 from pyvtl.store.recovery import recover_segment
 from pyvtl.store.references import find_pack
@@ -46,19 +47,19 @@ def steps(findings: Iterable[Finding]) -> list[Step]:
     return sorted(wanted, key=lambda step: (order.index(step.repair), str(step)))
 
 
-def mend(path: Path, findings: Iterable[Finding]) -> None:
+def mend(path: Path, findings: Iterable[Finding], secret: Secret | None = None) -> None:
     """Do all repairs that findings name.  Raises MediumError."""
     for step in steps(findings):
         match step:
             case Step(Repair.LABEL, str(barcode)):
                 _relabel(path, barcode)
             case Step(Repair.FOOTER, str(barcode), str(pack)):
-                _close_again(path, barcode, pack)
+                _close_again(path, barcode, bytes.fromhex(pack), secret)
             case Step(Repair.LOAD, str(barcode)):
-                with closing(Vault(path)) as vault:
+                with closing(Vault(path, secret=secret)) as vault:
                     vault.open(barcode).close()
             case _:
-                rebuild_catalog(path)
+                rebuild_catalog(path, secret=secret)
 
 
 def _step(repair: Repair, finding: Finding) -> Step:
@@ -72,14 +73,15 @@ def _step(repair: Repair, finding: Finding) -> Step:
             return Step(repair, finding.barcode)
 
 
-def _close_again(path: Path, barcode: str, pack: str) -> None:
+def _close_again(path: Path, barcode: str, pack_id: bytes, secret: Secret | None) -> None:
     """Close a segment whose footer is damaged: it becomes what it was, byte for byte."""
-    files, folder = LocalFiles(), path / TAPES / barcode
-    pack_id = bytes.fromhex(pack)
+    files, tape = LocalFiles(), path / TAPES / barcode
     try:
-        segment = find_pack(files, [folder], pack_id)
+        folder = TapeFolder(files, tape, read_key(files, path), b"", barcode)
+        key = Keyring(files, path, secret).unlocked(folder).key
+        segment = find_pack(files, [tape], pack_id)
         if segment is not None:
-            recover_segment(files, segment, pack_id, read_key(files, path))
+            recover_segment(files, segment, pack_id, key)
     except (StoreError, OSError) as error:
         raise StorageFailedError(str(error)) from error
 
@@ -94,7 +96,7 @@ def _relabel(path: Path, barcode: str) -> None:
     if label is None:
         raise StorageFailedError(f"nothing tells what the label of tape {barcode} was")
     try:
-        write_label(files, folder, label)
+        write_label(files, folder, replace(label, encrypted=KEY_FILE in files.listdir(folder)))
     except OSError as error:
         raise StorageFailedError(str(error)) from error
 
