@@ -190,7 +190,7 @@ class StoreSection(Section):
         256 * MIB, ge=16 * MIB, le=4 * GIB, description="size of the files of a tape"
     )
     dedup: Literal["pool", "tape", "off"] = Field(
-        "off",
+        "pool",
         description="refer to blocks stored already: of all tapes, of the same tape, or none",
     )
     dedup_entries: int = Field(

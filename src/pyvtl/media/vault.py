@@ -121,6 +121,11 @@ class Vault:
             self._catalog.forget_packs(barcode)
             self._sweep(deleted)
 
+    @property
+    def indexing(self) -> bool:
+        """Whether dedup waits for its index, which is being made anew."""
+        return self._sharing.indexing
+
     def volumes(self) -> list[Volume]:
         """All tapes that are not deleted, by barcode."""
         with _storing():
