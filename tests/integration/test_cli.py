@@ -245,3 +245,11 @@ def test_a_catalog_is_made_anew_while_no_server_runs(tmp_path: Path) -> None:
         assert {tape["barcode"] for tape in after} == {tape["barcode"] for tape in before}
         assert all(tape["slot"] for tape in after)
         server.stop()
+
+
+def test_the_dedup_index_is_made_anew(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as server:
+        server.run("tape", "create", "--barcode", "DEMO01L5", "--size", "1GiB")
+    command = [*PYVTL, "store", "rebuild-index", "--data-dir", str(tmp_path / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=ENVIRONMENT)
+    assert done.stdout == f"the dedup index of {tmp_path / 'data'} knows 0 packs\n"

@@ -125,6 +125,11 @@ class Vault:
             self._catalog.forget_packs(barcode)
             self._sweep(deleted)
 
+    @property
+    def indexing(self) -> bool:
+        """Whether dedup waits for its index, which is being made anew."""
+        return self._sharing.indexing
+
     def shred(self, barcode: str) -> None:
         """Destroy the key of an encrypted tape that is not in use: nobody can read it any more."""
         with self._claim(barcode) as row, _storing():

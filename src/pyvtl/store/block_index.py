@@ -111,10 +111,12 @@ class LmdbIndex:
     def find(self, key: bytes) -> Hint | None:
         if not self.complete:
             return None
-        with suppress(lmdb.Error), self._env.begin(self._hints) as reading:
-            found = reading.get(key)
-            return None if found is None else int.from_bytes(found, "big")
-        return None
+        try:
+            with self._env.begin(self._hints) as reading:
+                found = reading.get(key)
+        except lmdb.Error:
+            return None
+        return None if found is None else int.from_bytes(found, "big")
 
     def pack(self, number: int) -> bytes | None:
         with suppress(lmdb.Error), self._env.begin(self._packs) as reading:

@@ -46,12 +46,15 @@ class Dedup:
     ) -> None:
         self._files, self._index, self._references = files, index, references
         self._scope, self._tape_id = scope, tape_id
+        self._find = index.find
         self._sources: OrderedDict[bytes, Source] = OrderedDict()
         self._claimed: tuple[bytes, set[bytes]] = b"", set()
         self._refused: set[bytes] = set()
 
     def hint(self, digest: bytes) -> Hint | None:
-        return self._index.find(self._scope.key(self._tape_id, digest))
+        if self._scope is Scope.POOL:
+            return self._find(digest[:KEY_SIZE])
+        return self._find(self._scope.key(self._tape_id, digest))
 
     def source(self, holder: bytes, number: int) -> Source | None:
         pack_id = self._index.pack(number)

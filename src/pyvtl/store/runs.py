@@ -76,6 +76,7 @@ class Runs:
 
     def __init__(self, finder: Finder, own: Source) -> None:
         self._finder, self._own = finder, own
+        self._find = finder.hint
         self.rows: dict[bytes, int] = {}
         """The rows of the blocks in the segment itself, by their hashes."""
         self._held: list[Block] = []
@@ -90,6 +91,12 @@ class Runs:
     def held_bytes(self) -> int:
         """Of the blocks of which it is not known yet what becomes of them."""
         return sum([len(block.data) for block in self._held])
+
+    def is_new(self, digest: bytes, zero: bool) -> bool:
+        """Whether a block is to be stored and none is held: the quick way for data that is new."""
+        if self._source is not None or self._held:
+            return False
+        return zero or (digest not in self.rows and self._find(digest) is None)
 
     def offer(self, block: Block) -> Sequence[Block | Run]:
         """What is to be written now that `block` follows."""
@@ -123,11 +130,13 @@ class Runs:
             for block in self._held
         ]
 
-    def stored(self, block: Block, number: int) -> None:
-        """The block became a frame of that number."""
-        if not block.zero:
-            self.rows.setdefault(block.digest, len(self._own.digests))
-        self._own.add(block.digest, number)
+    def stored(self, digest: bytes, zero: bool, number: int) -> None:
+        """A block became a frame of that number."""
+        own = self._own
+        if not zero:
+            self.rows.setdefault(digest, len(own.digests))
+        own.digests.append(digest)
+        own.numbers.append(number)
 
     def referred(self, number: int) -> None:
         """A REF became a frame of that number."""
@@ -137,7 +146,7 @@ class Runs:
         if block.zero:
             return None  # A frame of its own is smaller than anything else.
         row = self.rows.get(block.digest)
-        return self._finder.hint(block.digest) if row is None else OWN << ROW_BITS | row
+        return self._find(block.digest) if row is None else OWN << ROW_BITS | row
 
     def _try(self, block: Block, hint: Hint | None) -> Sequence[Block | Run]:
         if hint is None or block.zero:

@@ -113,11 +113,10 @@ class SegmentWriter:
         """Add a block of the stream; the buffer may not change until `flush` has returned."""
         digest = blake3(block, key=self._key).digest()
         zero = not block[0] and digest == zero_hash(self._key, len(block))
-        added = Block(partition, first_byte, block, digest, zero)
-        if self._runs is None:
-            self._store(added)
+        if self._runs is None or self._runs.is_new(digest, zero):
+            self._store(partition, first_byte, block, digest, zero)
         else:
-            self._put(self._runs.offer(added))
+            self._put(self._runs.offer(Block(partition, first_byte, block, digest, zero)))
 
     def end_file(self) -> None:
         """A filemark follows the blocks so far."""
@@ -147,19 +146,20 @@ class SegmentWriter:
         for item in items:
             match item:
                 case Block():
-                    self._store(item)
+                    self._store(*item)
                 case Run(partition, first_byte, reference, hashes):
                     if self._runs is not None:
                         self._runs.referred(len(self._headers))
                     self.add_note(Kind.REF, partition, first_byte, reference.encode() + hashes)
 
-    def _store(self, added: Block) -> None:
-        partition, first_byte, block, digest, zero = added
+    def _store(
+        self, partition: int, first_byte: int, block: Buffer, digest: bytes, zero: bool
+    ) -> None:
         size = len(block)
         kind: int = Kind.DATA
         codec: int = Codec.RAW
         if self._runs is not None:
-            self._runs.stored(added, len(self._headers))
+            self._runs.stored(digest, zero, len(self._headers))
         if zero:
             kind, block = Kind.ZERO, b""
         elif packed := self._pack(block):

@@ -66,6 +66,11 @@ class Sharing:
             if pack_id_of(name) not in kept:
                 shared.remove(int(name.partition("-")[0]), pack_id_of(name))
 
+    @property
+    def indexing(self) -> bool:
+        """Whether the index is being made anew."""
+        return self._builder is not None and self._builder.is_alive()
+
     def close(self) -> None:
         """Stop what runs in the background and leave the index clean."""
         self._closing.set()
