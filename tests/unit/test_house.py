@@ -5,7 +5,9 @@ import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
-SOURCE = Path(__file__).parents[2] / "src" / "pyvtl"
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "pyvtl"
+DECISIONS = ROOT / "docs" / "decisions"
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 50
 MEDIAN_FUNCTION = 8
@@ -66,3 +68,9 @@ def test_every_public_name_is_explained() -> None:
             if not name.startswith("_") and not ast.get_docstring(node):
                 unexplained.append(f"{path} {name}")
     assert unexplained == []
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    """So that a number names one."""
+    numbers = [file.name[:4] for file in DECISIONS.glob("*.md")]
+    assert sorted(numbers) == sorted(set(numbers))
