@@ -120,6 +120,21 @@ def test_a_tape_is_read_while_a_server_writes_it(tmp_path: Path) -> None:
         assert server.run("tape", "cat", "INUSE001", "--file", "1") == "not yet"
 
 
+@pytest.mark.parametrize("name", ["gateway.json", "repository.json", "catalog.sqlite3", "format"])
+def test_a_file_that_cannot_be_read_stops_the_start_with_a_reason(
+    tmp_path: Path, name: str
+) -> None:
+    with serving(tmp_path / "data") as server:
+        created(server, "--barcode", "KEPT0001")
+        server.stop()
+    (server.folder / name).write_bytes(b"\xff no such thing" * 500)
+    done = pyvtl("serve", "--data-dir", str(server.folder), "--portal", "127.0.0.1:0")
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("pyvtl: "))
+    assert str(server.folder) in line
+    assert "Traceback" not in done.stderr
+
+
 def test_library_status_names_devices_and_counts_slots(server: Server) -> None:
     (status,) = json.loads(server.run("library", "status", "--json"))
     assert status["portals"] == [f"127.0.0.1:{server.port}"]

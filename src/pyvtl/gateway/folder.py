@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Final, Self
@@ -11,6 +12,12 @@ from pyvtl.gateway.errors import GatewayError
 
 FORMAT_VERSION: Final = 1
 """Version of the folder's layout; docs/format.md describes it."""
+LONGEST_VERSION: Final = 20
+GATEWAY_ID: Final = re.compile("[0-9a-f]{8}")
+NEW_ID: Final = (
+    "put it back from a copy of the data folder; or remove it and set gateway.id to the 8 hex"
+    " digits that stand in the target names your hosts use (iqn.1997-05.com.amazon:sgw-ID-...)"
+)
 
 
 class DataFolderError(GatewayError):
@@ -60,7 +67,7 @@ class DataFolder:
         file = self.path / "gateway.json"
         if not file.exists():
             write_durably(file, json.dumps({"id": wanted or secrets.token_hex(4)}) + "\n")
-        kept: str = json.loads(file.read_text())["id"]
+        kept = _kept_id(file)
         if wanted not in (None, kept):
             raise DataFolderError(
                 f"{self.path} belongs to gateway {kept}, but gateway.id is {wanted}:"
@@ -84,12 +91,23 @@ class DataFolder:
         file = self.path / "format"
         if not file.exists():
             write_durably(file, f"{FORMAT_VERSION}\n")
-        version = file.read_text().strip()
+        version = file.read_text(errors="replace").strip()[:LONGEST_VERSION]
         if version != str(FORMAT_VERSION):
             raise DataFolderError(
                 f"the data folder {self.path} has format version {version}, and this version of"
                 f" pyvtl knows {FORMAT_VERSION}: run the version of pyvtl that wrote it"
             )
+
+
+def _kept_id(file: Path) -> str:
+    """The id in `gateway.json`."""
+    try:
+        kept = json.loads(file.read_text())["id"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DataFolderError(f"{file} cannot be read ({error}): {NEW_ID}") from None
+    if not isinstance(kept, str) or not GATEWAY_ID.fullmatch(kept):
+        raise DataFolderError(f"{file} holds the id {kept!r}, which is none: {NEW_ID}")
+    return kept
 
 
 def write_durably(file: Path, text: str) -> None:

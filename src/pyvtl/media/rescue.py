@@ -9,9 +9,7 @@ from pyvtl.store.contents import TapeContents
 from pyvtl.store.errors import StoreError
 from pyvtl.store.files import ReadOnlyFiles
 from pyvtl.store.loading import TapeFolder
-from pyvtl.store.repository import KEY_SIZE, read_key
-
-TAPES = "tapes"
+from pyvtl.store.repository import KEY_SIZE, TAPES, read_key
 
 
 def tape_contents(path: Path, barcode: str) -> TapeContents:

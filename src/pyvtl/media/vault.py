@@ -12,13 +12,21 @@ from threading import Lock
 
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.inventory import Moves, Place
-from pyvtl.media.medium import Attributes, MediumError, StorageFailedError
+from pyvtl.media.medium import Attributes, DamagedError, MediumError, StorageFailedError
 from pyvtl.store.catalog import Catalog, PlaceRow, TapeRow
-from pyvtl.store.errors import StoreError
+from pyvtl.store.errors import CatalogError, DamageError, StoreError
 from pyvtl.store.files import FileLayer, LocalFiles
 from pyvtl.store.format import AttributesFrame
 from pyvtl.store.loading import SEGMENT_BYTES, SUFFIX, TapeFolder
-from pyvtl.store.repository import LABEL, Label, read_label, repository_key, write_label
+from pyvtl.store.relabelling import label_from_segments
+from pyvtl.store.repository import (
+    LABEL,
+    TAPES,
+    Label,
+    read_label,
+    repository_key,
+    write_label,
+)
 
 CATALOG = "catalog.sqlite3"
 OLD, DRAFT = CATALOG + ".old", CATALOG + ".new"
@@ -48,11 +56,12 @@ class Vault:
         self, path: Path, files: FileLayer | None = None, *, segment_bytes: int = SEGMENT_BYTES
     ) -> None:
         self._files = files or LocalFiles()
-        self._tapes_folder, self._segment_bytes = path / "tapes", segment_bytes
+        self._tapes_folder, self._segment_bytes = path / TAPES, segment_bytes
         self._open: dict[str, Cartridge] = {}
+        self._unlabelled: dict[str, TapeRow] = {}
         self._claimed: set[str] = set()
         self._claiming = Lock()
-        with _storing(), ExitStack() as undo:
+        with _storing(), _advising(path), ExitStack() as undo:
             self._files.mkdir(self._tapes_folder)
             self._key = repository_key(self._files, path)
             self._catalog = Catalog(path / CATALOG)
@@ -103,8 +112,8 @@ class Vault:
     def volumes(self) -> list[Volume]:
         """All tapes that are not deleted, by barcode."""
         with _storing():
-            rows = self._catalog.tapes()
-        return [self._volume(row) for row in rows if not row.deleted]
+            rows = [*self._catalog.tapes(), *self._unlabelled.values()]
+        return [self._volume(row) for row in sorted(rows) if not row.deleted]
 
     def barcodes(self) -> set[str]:
         """Every barcode that was ever used."""
@@ -149,6 +158,8 @@ class Vault:
         row = self._tapes.get(barcode)
         if row is None or row.deleted:
             raise MediumError(f"there is no tape {barcode}")
+        if barcode in self._unlabelled:
+            raise DamagedError(f"tape {barcode} cannot be used: {row.damage}")
         return row
 
     def _put(self, row: TapeRow) -> None:
@@ -190,11 +201,21 @@ class Vault:
     def _sweep(self, row: TapeRow) -> None:
         """Delete the segments of a deleted tape, and say so on its label first."""
         folder = self._tapes_folder / row.barcode
-        segments = [n for n in self._files.listdir(folder) if n.endswith(SUFFIX)]
-        if segments or not read_label(self._files, folder).deleted:
+        try:
+            segments = [n for n in self._files.listdir(folder) if n.endswith(SUFFIX)]
+        except FileNotFoundError:
+            return  # Somebody took the folder away: nothing of the tape is left to delete.
+        if segments or not self._says_deleted(folder):
             write_label(self._files, folder, _label_of(row))
         for name in segments:
             self._files.unlink(folder / name)
+
+    def _says_deleted(self, folder: Path) -> bool:
+        """Whether the label in a folder can be read, and says that the tape was deleted."""
+        try:
+            return read_label(self._files, folder).deleted
+        except (DamageError, FileNotFoundError):
+            return False
 
     def _adopt_all(self) -> None:
         """Take up tapes that have a folder and no row: a crash or a lost catalog left them so."""
@@ -207,23 +228,44 @@ class Vault:
 
     def _adopt(self, barcode: str) -> None:
         folder = self._tapes_folder / barcode
-        if LABEL not in self._files.listdir(folder):
-            return  # A crash came before the label: no tape was promised.
-        label = read_label(self._files, folder)
-        row = TapeRow(
-            barcode,
-            bytes.fromhex(label.tape_id),
-            label.capacity_bytes,
-            label.created_at,
-            label.deleted,
-        )
+        try:
+            if not any(_counts(name) for name in self._files.listdir(folder)):
+                return  # A crash came before the label: no tape was promised.
+            row = _row_of(read_label(self._files, folder))
+        except NotADirectoryError:
+            return
+        except (DamageError, OSError) as error:
+            self._list_unlabelled(barcode, error)
+            return
         self._put(row)
-        if label.deleted:
+        if row.deleted:
             self._sweep(row)
         else:
+            self._look_into(row)
+
+    def _look_into(self, row: TapeRow) -> None:
+        """Load a tape and close it again: then the catalog knows what is on it."""
+        try:
             cartridge = self._load(row)
-            self._note_damage(row, cartridge.damage)
-            cartridge.close()
+        except MediumError as error:
+            self._note_damage(row, str(error))
+            return
+        self._note_damage(row, cartridge.damage)
+        cartridge.close()
+
+    def _list_unlabelled(self, barcode: str, error: Exception) -> None:
+        """List a tape by what its segments tell of it; it cannot be used without its label."""
+        known = self._remade(barcode) or TapeRow(barcode, bytes(16), 0, 0)
+        reason = f"{error}; `pyvtl store check --repair` makes the label anew"
+        self._tapes[barcode] = self._unlabelled[barcode] = known._replace(damage=reason)
+
+    def _remade(self, barcode: str) -> TapeRow | None:
+        folder = TapeFolder(self._files, self._tapes_folder / barcode, self._key, b"", barcode)
+        try:
+            label = label_from_segments(folder)
+        except OSError:
+            return None
+        return None if label is None else _row_of(label)
 
 
 def rebuild_catalog(path: Path, files: FileLayer | None = None) -> int:
@@ -273,6 +315,31 @@ def _keep_aside(path: Path) -> None:
 def _remove(path: Path, name: str) -> None:
     for ending in SQLITE_FILES:
         (path / (name + ending)).unlink(missing_ok=True)
+
+
+@contextmanager
+def _advising(path: Path) -> Iterator[None]:
+    """Let an error of the catalog say how to make it anew."""
+    try:
+        yield
+    except CatalogError as error:
+        remedy = f"`pyvtl store rebuild-catalog --data-dir {path}` makes it anew from the tapes"
+        raise CatalogError(f"{error}; {remedy}") from error
+
+
+def _counts(name: str) -> bool:
+    """Whether a file in the folder of a tape shows that there is one."""
+    return name == LABEL or name.endswith(SUFFIX)
+
+
+def _row_of(label: Label) -> TapeRow:
+    return TapeRow(
+        label.barcode,
+        bytes.fromhex(label.tape_id),
+        label.capacity_bytes,
+        label.created_at,
+        label.deleted,
+    )
 
 
 def _label_of(row: TapeRow) -> Label:

@@ -14,7 +14,12 @@ KEY_SIZE = 32
 TAPE_ID_SIZE = 16
 REPOSITORY = "repository.json"
 LABEL = "tape.json"
+TAPES = "tapes"
 FORMAT_VERSION = 1
+WITHOUT_KEY = (
+    "put it back from a copy of the data folder: without its hash_key no tape here can be proved or"
+    " written, only read with `pyvtl tape cat` and `pyvtl tape extract`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +39,24 @@ class Label:
 
 
 def repository_key(files: FileLayer, folder: Path) -> bytes:
-    """The 32 bytes that the hash of every block is keyed with; made when there are none yet."""
-    path = folder / REPOSITORY
-    if REPOSITORY not in files.listdir(folder):
+    """The 32 bytes that the hash of every block is keyed with; made before there are any tapes.
+
+    Raises DamageError when it cannot be read, or is gone while tapes are there.
+    """
+    path, there = folder / REPOSITORY, files.listdir(folder)
+    if REPOSITORY not in there:
+        if TAPES in there and files.listdir(folder / TAPES):
+            raise DamageError(f"{path} is missing, and there are tapes: {WITHOUT_KEY}")
         made = {
             "format": FORMAT_VERSION,
             "repository_id": secrets.token_hex(16),
             "hash_key": secrets.token_hex(32),
         }
         write_file(files, path, json.dumps(made, indent=1).encode() + b"\n")
-    return read_key(files, folder)
+    try:
+        return read_key(files, folder)
+    except DamageError as error:
+        raise DamageError(f"{error}; {WITHOUT_KEY}") from None
 
 
 def read_key(files: FileLayer, folder: Path) -> bytes:

@@ -63,3 +63,11 @@ def test_the_first_start_may_choose_the_id_and_later_ones_may_not_change_it(tmp_
         assert folder.gateway_id("0123abcd") == "0123abcd"
         with pytest.raises(DataFolderError, match="belongs to gateway 0123abcd"):
             folder.gateway_id("99999999")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"id": 7}', '{"id": "DEADBEEF"}', "\xff"])
+def test_a_gateway_id_that_cannot_be_read_is_told_and_left_alone(tmp_path: Path, text: str) -> None:
+    (tmp_path / "gateway.json").write_text(text, encoding="latin-1")
+    with DataFolder(tmp_path) as folder, pytest.raises(DataFolderError, match="put it back from"):
+        folder.gateway_id()
+    assert (tmp_path / "gateway.json").read_text(encoding="latin-1") == text

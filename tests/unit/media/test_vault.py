@@ -12,7 +12,7 @@ from unittest.mock import Mock
 import pytest
 
 from pyvtl.media.inventory import Place
-from pyvtl.media.medium import MediumError, StorageFailedError
+from pyvtl.media.medium import DamagedError, MediumError, StorageFailedError
 from pyvtl.media.vault import Vault, Volume, rebuild_catalog
 from pyvtl.store.files import LocalFiles
 from tests.disks import DiskInHand
@@ -279,3 +279,85 @@ def test_places_outlive_a_rebuilding_that_was_interrupted(
     again = Vault(tmp_path)
     assert again.places() == {TAPE: Place(10_000, home=20_001)}
     again.close()
+
+
+def without_catalog(folder: Path) -> None:
+    """Take the catalog away, so that a start has only labels to go by."""
+    for path in folder.glob("catalog.sqlite3*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 2}', None])
+def test_a_tape_without_a_label_is_listed_as_damaged_and_all_others_are_served(
+    vault: Vault, tmp_path: Path, text: str | None
+) -> None:
+    vault.create("DEMO02L5", 1 << 20)
+    for barcode in (TAPE, "DEMO02L5"):
+        append(vault.open(barcode), b"x" * 1000)
+    vault.close()
+    without_catalog(tmp_path)
+    label = tmp_path / "tapes" / TAPE / "tape.json"
+    label.unlink() if text is None else label.write_text(text)
+    again = Vault(tmp_path)
+    damaged, whole = again.volumes()
+    assert (damaged.barcode, damaged.capacity_bytes) == (TAPE, 1 << 30)
+    assert damaged.status.startswith("DAMAGED: ")
+    assert damaged.status.endswith("`pyvtl store check --repair` makes the label anew")
+    assert (whole.status, contents(again.open("DEMO02L5"))) == ("AVAILABLE", [b"x" * 1000])
+    for refused in (again.open, again.delete):
+        with pytest.raises(DamagedError, match=f"tape {TAPE} cannot be used: "):
+            refused(TAPE)
+    with pytest.raises(MediumError, match="taken"):
+        again.create(TAPE, 1 << 30)
+    again.close()
+
+
+def test_what_is_no_tape_among_the_tapes_is_passed_over(vault: Vault, tmp_path: Path) -> None:
+    vault.close()
+    (tmp_path / "tapes" / "README").write_text("mine")
+    (tmp_path / "tapes" / "lost+found").mkdir()
+    again = Vault(tmp_path)
+    assert again.barcodes() == {TAPE}
+    again.close()
+
+
+@pytest.mark.parametrize("text", ["", "{", "null"])
+def test_a_deleted_tape_needs_no_label_that_can_be_read(
+    vault: Vault, tmp_path: Path, text: str
+) -> None:
+    vault.delete(TAPE)
+    vault.close()
+    (tmp_path / "tapes" / TAPE / "tape.json").write_text(text)
+    Vault(tmp_path).close()
+    without_catalog(tmp_path)
+    again = Vault(tmp_path)
+    assert (again.volumes(), again.barcodes()) == ([], {TAPE})
+    again.close()
+
+
+def test_a_deleted_tape_needs_no_folder(vault: Vault, tmp_path: Path) -> None:
+    vault.delete(TAPE)
+    vault.close()
+    shutil.rmtree(tmp_path / "tapes" / TAPE)
+    again = Vault(tmp_path)
+    assert again.barcodes() == {TAPE}
+    again.close()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "hash_key": "00ff"}', None]
+)
+def test_no_key_is_made_up_beside_tapes(vault: Vault, tmp_path: Path, text: str | None) -> None:
+    vault.close()
+    path = tmp_path / "repository.json"
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(StorageFailedError, match="put it back from a copy of the data folder"):
+        Vault(tmp_path)
+    assert (path.read_text() if path.exists() else None) == text
+
+
+def test_a_catalog_that_is_none_says_how_to_make_it_anew(vault: Vault, tmp_path: Path) -> None:
+    vault.close()
+    (tmp_path / "catalog.sqlite3").write_text("This is no database, and never was one." * 100)
+    with pytest.raises(StorageFailedError, match=r"`pyvtl store rebuild-catalog --data-dir .*`"):
+        Vault(tmp_path)
