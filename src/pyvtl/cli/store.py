@@ -1,16 +1,81 @@
-"""`pyvtl store`: repairs of what lies in the data folder."""
+"""`pyvtl store`: the object store, and repairs of what lies in the data folder."""
+
+import asyncio
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyvtl.cli.failure import CommandError
-from pyvtl.cli.options import DataDir
+from pyvtl.cli.config import load
+from pyvtl.cli.failure import CommandError, UsageError
+from pyvtl.cli.options import ConfigFile, DataDir, Json
+from pyvtl.cli.output import Column, print_rows
 
-app = typer.Typer(help="Repair what lies in the data folder.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from pyvtl.cloud.location import Location
+    from pyvtl.cloud.probe import Finding
+    from pyvtl.config.model import StoreSection
+
+app = typer.Typer(
+    help="Try the object store; repair what lies in the data folder.", no_args_is_help=True
+)
+
+WORKS = {True: "yes", False: "NO", None: "-"}
+FINDINGS = (
+    Column("PROMISE", lambda row: str(row["promise"])),
+    Column("KEPT", lambda row: WORKS[row["works"]]),
+    Column("DETAIL", lambda row: str(row["detail"])),
+)
 
 
 @app.callback()
 def store() -> None:
-    """Repair what lies in the data folder."""
+    """Try the object store; repair what lies in the data folder."""
+
+
+@app.command("probe")
+def probe_store(
+    *,
+    url: Annotated[
+        str | None,
+        typer.Option("--store", metavar="URL", help="dir:PATH or s3://BUCKET/PREFIX."),
+    ] = None,
+    file: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Try whether the object store does all that tapes need, and print what is missing.
+
+    It writes a few objects under a random name in `probe/` and removes them.  Everything but the
+    URL comes from the settings; credentials come from the usual AWS places.
+    """
+    settings = load(file, {"store": {"url": url}}).config.store
+    if settings.location is None:
+        raise UsageError("no object store is set: name one with --store, or set store.url")
+    findings = asyncio.run(_probe(settings, settings.location))
+    print_rows([asdict(finding) for finding in findings], FINDINGS, as_json=as_json)
+    missing = sum(finding.works is not True for finding in findings)
+    if missing:
+        raise CommandError(
+            f"{settings.url} lacks {missing} of {len(findings)}: docs/object-store.md has the"
+            " permissions that are needed, and what each promise is for"
+        )
+
+
+async def _probe(settings: "StoreSection", location: "Location") -> tuple["Finding", ...]:
+    from pyvtl import logs
+    from pyvtl.cloud.errors import ObjectStoreError
+    from pyvtl.cloud.opening import open_store
+    from pyvtl.cloud.probe import probe
+
+    logs.set_up("error")
+    try:
+        store = (await open_store(location, settings.s3, settings.patience)).objects
+    except ObjectStoreError as error:
+        raise CommandError(str(error)) from None
+    try:
+        return await probe(store)
+    finally:
+        await store.close()
 
 
 @app.command("rebuild-catalog")

@@ -5,6 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from pyvtl.cloud.location import Location, parse_location
+from pyvtl.cloud.patience import Patience
+from pyvtl.cloud.s3_options import AddressingStyle, Encryption, S3Options
 from pyvtl.config.folder import default_data_dir
 from pyvtl.config.types import Portals, Seconds, Size, is_loopback
 from pyvtl.iscsi.node import PortalAddress
@@ -173,12 +176,77 @@ class DriveSection(Section):
     )
 
 
+def _as_location(text: str) -> str:
+    return str(parse_location(text))
+
+
 class StoreSection(Section):
-    """How tapes lie on the disk."""
+    """How tapes lie on the disk, and the object store to look after them.
+
+    Nothing is uploaded yet: `pyvtl store probe` is what uses the settings from `url` on.
+    """
 
     segment_size: Size = Field(
         256 * MIB, ge=16 * MIB, le=4 * GIB, description="size of the files of a tape"
     )
+    url: Annotated[str, AfterValidator(_as_location)] | None = Field(
+        None, description="the object store: dir:PATH or s3://BUCKET/PREFIX"
+    )
+    endpoint_url: str | None = Field(
+        None, pattern=r"^https?://[^/]", description="address of the S3 service, if not Amazon's"
+    )
+    region: str | None = Field(
+        None, min_length=1, description="region of the bucket; else as the AWS settings say"
+    )
+    addressing_style: AddressingStyle = Field(
+        "auto", description="where the bucket's name goes: path or virtual (host); auto for both"
+    )
+    ca_bundle: Path | None = Field(
+        None, description="certificates of the authorities that the S3 service is trusted by"
+    )
+    storage_class: str | None = Field(
+        None, pattern=r"^[A-Z_]+$", description="class of what is written; else STANDARD"
+    )
+    sse: Encryption | None = Field(
+        None, description="server-side encryption; else as the bucket says"
+    )
+    sse_kms_key_id: str | None = Field(
+        None, min_length=1, description="key for it, with sse = aws:kms or aws:kms:dsse"
+    )
+    connect_timeout: Seconds = Field(10, gt=0, description="time to reach the S3 service")
+    read_timeout: Seconds = Field(60, gt=0, description="time for the next bytes of its answer")
+    attempts: int = Field(5, ge=1, le=100, description="how often to try what it does not answer")
+
+    @model_validator(mode="after")
+    def _key_for_kms(self) -> Self:
+        if self.sse_kms_key_id is not None and self.sse in (None, "AES256"):
+            raise ValueError("sse_kms_key_id needs sse = aws:kms or aws:kms:dsse")
+        return self
+
+    @property
+    def location(self) -> Location | None:
+        """What `url` names."""
+        return None if self.url is None else parse_location(self.url)
+
+    @property
+    def s3(self) -> S3Options:
+        """How to reach the S3 service."""
+        return S3Options(
+            endpoint_url=self.endpoint_url,
+            region=self.region,
+            addressing_style=self.addressing_style,
+            ca_bundle=self.ca_bundle,
+            storage_class=self.storage_class,
+            sse=self.sse,
+            sse_kms_key_id=self.sse_kms_key_id,
+            connect_seconds=self.connect_timeout,
+            read_seconds=self.read_timeout,
+        )
+
+    @property
+    def patience(self) -> Patience:
+        """How often to ask it again."""
+        return Patience(self.attempts)
 
 
 class LogsSection(Section):

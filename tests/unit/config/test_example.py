@@ -9,7 +9,10 @@ from pyvtl.config.model import Config
 from pyvtl.config.sources import Settings, load
 
 EXAMPLE = Path("examples/pyvtl.toml")
-WITHOUT_DEFAULT = {"gateway.id", "gateway.data_dir"}
+WITHOUT_DEFAULT = {
+    *("gateway.id", "gateway.data_dir", "store.url", "store.endpoint_url", "store.region"),
+    *("store.ca_bundle", "store.storage_class", "store.sse", "store.sse_kms_key_id"),
+}
 
 
 @pytest.fixture(autouse=True)
