@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pyvtl.cli import sync
 from pyvtl.cli.config import load
 from pyvtl.cli.failure import CommandError, UsageError
 from pyvtl.cli.options import ConfigFile, DataDir, Json
@@ -26,6 +27,10 @@ FINDINGS = (
     Column("KEPT", lambda row: WORKS[row["works"]]),
     Column("DETAIL", lambda row: str(row["detail"])),
 )
+
+
+app.command("push")(sync.push)
+app.command("pull")(sync.pull)
 
 
 @app.callback()

@@ -1,13 +1,13 @@
 """The JSON documents in the store: frozen, each with the version of its form."""
 
 import json
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pyvtl.cloud.refusals import DocumentError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION: Final = 1
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 GatewayId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]

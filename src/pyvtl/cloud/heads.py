@@ -40,6 +40,22 @@ async def read_document(
         return None
 
 
+async def put_once(store: ObjectStore, key: str, data: bytes) -> None:
+    """Write an object under a key that nobody else uses; a lost answer may have been a success."""
+    try:
+        await store.put(key, data, Absent(), storage_class=STANDARD)
+    except (PreconditionFailedError, UnavailableError):
+        if await _bytes_of(store, key) != data:
+            raise
+
+
+async def _bytes_of(store: ObjectStore, key: str) -> bytes | None:
+    try:
+        return (await store.get(key)).data
+    except NotFoundError:
+        return None
+
+
 async def read_head(store: ObjectStore, barcode: str) -> HeldHead | None:
     """The head of a tape, or None where there is none."""
     key = head_key(barcode)
@@ -67,6 +83,6 @@ async def commit_head(store: ObjectStore, head: Head, before: HeldHead | None) -
             raise
         owner = f"gateway {now.head.owner}" if now is not None else "somebody"
         raise HeadMovedError(
-            f"{owner} changed the head of tape {head.barcode} meanwhile: try again"
+            f"{owner} changed its head in the store meanwhile: try again"
         ) from None
     return HeldHead(head, info.etag)

@@ -17,7 +17,7 @@ from pyvtl.store.catalog import Catalog, PlaceRow, TapeRow
 from pyvtl.store.errors import CatalogError, DamageError, StoreError
 from pyvtl.store.files import FileLayer, LocalFiles
 from pyvtl.store.format import AttributesFrame
-from pyvtl.store.loading import SEGMENT_BYTES, SUFFIX, TapeFolder
+from pyvtl.store.loading import SEGMENT_BYTES, SUFFIX, TapeFolder, load_tape, pack_name
 from pyvtl.store.relabelling import label_from_segments
 from pyvtl.store.repository import (
     LABEL,
@@ -27,6 +27,7 @@ from pyvtl.store.repository import (
     repository_key,
     write_label,
 )
+from pyvtl.store.tape_map import Pack
 
 CATALOG = "catalog.sqlite3"
 OLD, DRAFT = CATALOG + ".old", CATALOG + ".new"
@@ -44,6 +45,18 @@ class Volume:
     write_protected: bool
     status: str
     tape_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TapeAtRest:
+    """A tape that nobody uses, every segment of it closed: all that a copy elsewhere needs.
+
+    `packs` are those of its generation, in their order; `damage` says what is wrong with it.
+    """
+
+    label: Label
+    packs: tuple[tuple[Pack, Path], ...]
+    damage: str | None
 
 
 class Vault:
@@ -100,6 +113,19 @@ class Vault:
             cartridge.set_attributes(Attributes(write_protected=write_protected))
         finally:
             cartridge.close()
+
+    def at_rest(self, barcode: str) -> TapeAtRest:
+        """What a tape that is not in use consists of, recovered if a crash interrupted it."""
+        with self._claim(barcode) as row, _storing():
+            folder = self._folder(row)
+            loaded = load_tape(folder, known=self._catalog.known(barcode))
+            packs = tuple((pack, folder.path / pack_name(pack)) for pack in loaded.packs)
+        return TapeAtRest(_label_of(row), packs, "; ".join(loaded.damage) or None)
+
+    def labels(self) -> list[Label]:
+        """The labels of all tapes, the deleted ones too, by barcode; none that cannot be read."""
+        rows = [row for name, row in self._tapes.items() if name not in self._unlabelled]
+        return [_label_of(row) for row in sorted(rows)]
 
     def delete(self, barcode: str) -> None:
         """Delete a tape that is not in use, and all that is on it."""
@@ -172,7 +198,13 @@ class Vault:
             self._tapes[row.barcode] = row._replace(damage=damage)
 
     def _load(self, row: TapeRow) -> Cartridge:
-        folder = TapeFolder(
+        blank = AttributesFrame(capacity_0=row.capacity_bytes)
+        known = self._catalog.known(row.barcode)
+        follow = partial(self._catalog.follow, row.barcode)
+        return Cartridge(self._folder(row), blank, known, follow)
+
+    def _folder(self, row: TapeRow) -> TapeFolder:
+        return TapeFolder(
             self._files,
             self._tapes_folder / row.barcode,
             self._key,
@@ -180,9 +212,6 @@ class Vault:
             row.barcode,
             self._segment_bytes,
         )
-        blank = AttributesFrame(capacity_0=row.capacity_bytes)
-        known = self._catalog.known(row.barcode)
-        return Cartridge(folder, blank, known, partial(self._catalog.follow, row.barcode))
 
     def _volume(self, row: TapeRow) -> Volume:
         held = self._open.get(row.barcode)

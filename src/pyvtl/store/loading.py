@@ -51,6 +51,11 @@ def pack_id_of(name: str) -> bytes:
     return bytes.fromhex(name.removesuffix(SUFFIX).partition("-")[2])
 
 
+def pack_name(pack: Pack) -> str:
+    """The file name of a pack."""
+    return f"{pack.sequence:08d}-{pack.pack_id.hex()}{SUFFIX}"
+
+
 def segment_names(folder: TapeFolder) -> list[str]:
     """The names of a tape's segments, in their order."""
     names = [name for name in folder.files.listdir(folder.path) if NAME.fullmatch(name)]
