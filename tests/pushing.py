@@ -47,6 +47,7 @@ class Gateway:
             append(vault.open(barcode), *items)
 
     async def push(self, store: ObjectStore) -> list[Pushed]:
+        self.path.mkdir(exist_ok=True)
         await agree(store, self.id, self.path)
         with self.vault() as vault:
             return [pushed async for pushed in push(store, self.id, vault)]

@@ -2,8 +2,10 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 Row = Mapping[str, Any]
@@ -50,6 +52,23 @@ def _print_plain(rows: Sequence[Row], columns: Sequence[Column]) -> None:
             for text, width, column in zip(line, widths, columns, strict=True)
         )
         print("  ".join(cells).rstrip())
+
+
+def tell(sentence: str) -> None:
+    """Say something beside the output."""
+    print(f"pyvtl: {sentence}", file=sys.stderr)
+
+
+@contextmanager
+def progress_bar(label: str, total_bytes: int) -> Iterator[Callable[[int], object]]:
+    """A bar on a terminal's stderr, else nothing; gives what to call with bytes done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = TextColumn(label), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield partial(progress.advance, progress.add_task(label, total=total_bytes))
 
 
 def size(count: int) -> str:

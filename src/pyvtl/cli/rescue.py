@@ -4,7 +4,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -13,7 +12,7 @@ import typer
 from pyvtl.cli.client import server_runs
 from pyvtl.cli.failure import CommandError
 from pyvtl.cli.options import DATA_DIR_VARIABLE, Json
-from pyvtl.cli.output import Column, Row, print_rows, size
+from pyvtl.cli.output import Column, Row, print_rows, progress_bar, size, tell
 from pyvtl.config.folder import default_data_dir
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ def _opened(data_dir: Path, barcode: str) -> "Iterator[TapeContents]":
     from pyvtl.media.rescue import tape_contents
 
     if server_runs(data_dir):
-        _tell(f"a server runs on {data_dir}: what it has not yet committed is not read")
+        tell(f"a server runs on {data_dir}: what it has not yet committed is not read")
     try:
         contents = tape_contents(data_dir, barcode)
     except MediumError as error:
@@ -127,17 +126,11 @@ def _file(contents: "TapeContents", barcode: str, number: int) -> "TapeFile":
 
 
 def _extracted(contents: "TapeContents", barcode: str, output: Path) -> Iterator[dict[str, Any]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns = TextColumn(barcode), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(barcode, total=contents.end.bytes)
+    with progress_bar(barcode, contents.end.bytes) as advance:
         for file in contents.files():
             path = output / f"file-{file.number:04d}.bin"
             with path.open("xb") as stream:
-                written, damage = _write(contents, file, stream, partial(progress.advance, task))
+                written, damage = _write(contents, file, stream, advance)
             yield _row(file, path, written, damage)
 
 
@@ -145,7 +138,7 @@ def _write(
     contents: "TapeContents",
     file: "TapeFile",
     stream: BinaryIO,
-    advance: Callable[[int], None] = lambda _size: None,
+    advance: Callable[[int], object] = lambda _size: None,
 ) -> tuple[int, list[str]]:
     """Write what can be read of a file: how many bytes, and what damage ended it early."""
     from pyvtl.store.errors import DamageError
@@ -176,10 +169,6 @@ def _row(file: "TapeFile", path: Path, written: int, damage: list[str]) -> dict[
 def _finish(damage: list[str]) -> None:
     """Tell all that is wrong; CommandError if anything is."""
     for sentence in damage[:-1]:
-        _tell(sentence)
+        tell(sentence)
     if damage:
         raise CommandError(damage[-1])
-
-
-def _tell(sentence: str) -> None:
-    print(f"pyvtl: {sentence}", file=sys.stderr)

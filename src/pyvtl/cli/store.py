@@ -1,4 +1,4 @@
-"""`pyvtl store`: the object store, and repairs of what lies in the data folder."""
+"""`pyvtl store`: try the object store; check and repair what lies in the data folder."""
 
 import asyncio
 from dataclasses import asdict
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyvtl.cli import sync
+from pyvtl.cli import checking, sync
 from pyvtl.cli.config import load
 from pyvtl.cli.failure import CommandError, UsageError
-from pyvtl.cli.options import ConfigFile, DataDir, Json
+from pyvtl.cli.options import ConfigFile, Json
 from pyvtl.cli.output import Column, print_rows
 
 if TYPE_CHECKING:
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from pyvtl.config.model import StoreSection
 
 app = typer.Typer(
-    help="Try the object store; repair what lies in the data folder.", no_args_is_help=True
+    help="Try the object store; check and repair what lies in the data folder.",
+    no_args_is_help=True,
 )
+app.command()(checking.check)
+app.command("rebuild-catalog")(checking.rebuild)
 
 WORKS = {True: "yes", False: "NO", None: "-"}
 FINDINGS = (
@@ -35,7 +38,7 @@ app.command("pull")(sync.pull)
 
 @app.callback()
 def store() -> None:
-    """Try the object store; repair what lies in the data folder."""
+    """Try the object store; check and repair what lies in the data folder."""
 
 
 @app.command("probe")
@@ -81,18 +84,3 @@ async def _probe(settings: "StoreSection", location: "Location") -> tuple["Findi
         return await probe(store)
     finally:
         await store.close()
-
-
-@app.command("rebuild-catalog")
-def rebuild(data_dir: DataDir) -> None:
-    """Make the catalog anew from the tapes themselves.  No server may be running."""
-    from pyvtl.gateway.folder import DataFolder, DataFolderError
-    from pyvtl.media.medium import MediumError
-    from pyvtl.media.vault import rebuild_catalog
-
-    try:
-        with DataFolder(data_dir, make=False):
-            found = rebuild_catalog(data_dir)
-    except (DataFolderError, MediumError) as error:
-        raise CommandError(str(error)) from None
-    print(f"the catalog of {data_dir} was made anew from {found} tapes")

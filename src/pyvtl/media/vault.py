@@ -94,7 +94,7 @@ class Vault:
         with _storing():
             self._files.mkdir(folder)
             self._files.sync_folder(self._tapes_folder)
-            write_label(self._files, folder, _label_of(row))
+            write_label(self._files, folder, label_of(row))
             self._put(row)
         return self._volume(row)
 
@@ -120,12 +120,12 @@ class Vault:
             folder = self._folder(row)
             loaded = load_tape(folder, known=self._catalog.known(barcode))
             packs = tuple((pack, folder.path / pack_name(pack)) for pack in loaded.packs)
-        return TapeAtRest(_label_of(row), packs, "; ".join(loaded.damage) or None)
+        return TapeAtRest(label_of(row), packs, "; ".join(loaded.damage) or None)
 
     def labels(self) -> list[Label]:
         """The labels of all tapes, the deleted ones too, by barcode; none that cannot be read."""
         rows = [row for name, row in self._tapes.items() if name not in self._unlabelled]
-        return [_label_of(row) for row in sorted(rows)]
+        return [label_of(row) for row in sorted(rows)]
 
     def delete(self, barcode: str) -> None:
         """Delete a tape that is not in use, and all that is on it."""
@@ -235,7 +235,7 @@ class Vault:
         except FileNotFoundError:
             return  # Somebody took the folder away: nothing of the tape is left to delete.
         if segments or not self._says_deleted(folder):
-            write_label(self._files, folder, _label_of(row))
+            write_label(self._files, folder, label_of(row))
         for name in segments:
             self._files.unlink(folder / name)
 
@@ -371,7 +371,8 @@ def _row_of(label: Label) -> TapeRow:
     )
 
 
-def _label_of(row: TapeRow) -> Label:
+def label_of(row: TapeRow) -> Label:
+    """The label of a tape, from what the catalog says of it."""
     return Label(
         row.barcode, row.tape_id.hex(), row.capacity_bytes, row.created_at, deleted=row.deleted
     )

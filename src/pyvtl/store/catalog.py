@@ -121,6 +121,10 @@ class Catalog:
             tapes = {row.barcode: row for row in kept} | self._pending_tapes
         return [tapes[barcode] for barcode in sorted(tapes)]
 
+    def faults(self) -> list[str]:
+        """What SQLite finds wrong in the file."""
+        return [row[0] for row in self._query("PRAGMA quick_check") if row[0] != "ok"]
+
     def put_tape(self, tape: TapeRow) -> None:
         """Add a tape, or change what the catalog says of it; returns at once."""
         with self._pending_lock:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from pyvtl.store.errors import DamageError
 from pyvtl.store.format import BEGINNING, Place, Run, RunKind
-from pyvtl.store.loading import TapeFolder, load_tape
+from pyvtl.store.loading import KnownPack, TapeFolder, load_tape
 from pyvtl.store.reader import READ_SIZE, SegmentFiles, TapeReader
+from pyvtl.store.tape_map import Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class TapeContents:
     `damage` tells what is wrong with it as a whole, one sentence each.
     """
 
-    def __init__(self, folder: TapeFolder) -> None:
-        loaded = load_tape(folder, mend=False)
+    def __init__(self, folder: TapeFolder, known: Mapping[bytes, KnownPack] | None = None) -> None:
+        self.loaded = loaded = load_tape(folder, known=known, mend=False)
         self.damage = loaded.damage
         self._segments = SegmentFiles(folder.files, folder.path)
         self._reader = TapeReader(folder.files, self._segments)
@@ -82,6 +83,28 @@ class TapeContents:
             yield from self._views(file, first, min(READ_SIZE, file.end.bytes - first))
         if file.damage is not None:
             raise DamageError(f"file {file.number} at byte {file.byte_count}: {file.damage}")
+
+    def gaps(self) -> Iterator[str]:
+        """Where the stream or its objects cannot be found; no block is read."""
+        for place, run in self._runs():
+            if isinstance(run, DamageError):
+                yield f"after object {place.objects}: {run}"
+        for number in range(len(self._partition)):
+            yield from self._gaps_in(self._partition.stretch(number))
+
+    def _gaps_in(self, stretch: Stretch) -> Iterator[str]:
+        try:
+            pack_id = self._reader.map.packs[stretch.sequence]
+            index = self._segments.get(stretch.sequence, pack_id).index
+        except (DamageError, OSError):
+            return  # Its objects are missing too, and that has been told.
+        at, end = stretch.extent.start.bytes, stretch.end.bytes
+        for block in range(stretch.extent.block, index.bounds(stretch.extent)[0]):
+            if index.first_bytes[block] > at:
+                break
+            at = max(at, index.first_bytes[block] + index.lengths[block])
+        if at < end:
+            yield f"pack {pack_id.hex()} does not have the bytes from {at} on"
 
     def _views(self, file: TapeFile, first: int, length: int) -> Iterator[memoryview]:
         """Of a stretch that cannot be read whole: halves, down to the byte that is damaged."""

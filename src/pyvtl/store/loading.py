@@ -30,12 +30,16 @@ class TapeFolder:
 
 @dataclass(slots=True)
 class Loaded:
-    """A tape as its segments tell it; `damage` says what is wrong, one sentence each."""
+    """A tape as its segments tell it; `damage` says what is wrong, one sentence each.
+
+    `leftovers` says what a crash left, by pack: mending closes or removes it.
+    """
 
     map: TapeMap
     last: Pack | None = None
     damage: list[str] = field(default_factory=list)
     packs: list[Pack] = field(default_factory=list)
+    leftovers: dict[bytes, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +87,10 @@ def load_tape(
     generation = max((pack.generation for pack in packs), default=0)
     loaded.packs = [pack for pack in packs if pack.generation == generation]
     for pack in packs:
-        if mend and pack.generation != generation:
-            remove_segment(folder, pack.sequence, pack.pack_id)
+        if pack.generation != generation:
+            loaded.leftovers[pack.pack_id] = "it was overwritten"
+            if mend:
+                remove_segment(folder, pack.sequence, pack.pack_id)
     _missing(loaded, known or {}, {pack_id_of(name) for name in names})
     for pack in loaded.packs:
         _follow(loaded, pack)
@@ -111,21 +117,17 @@ def _load_segment(
     except DamageError as error:
         loaded.damage.append(str(error))
         return None
-    if never_counted(found):
+    if found is None or (found.pack is None and found.damage is None):
+        loaded.leftovers[pack_id] = "it ended before its first COMMIT"
         if mend:
             files.unlink(path)
         return None
     return _judge(found, loaded)
 
 
-def never_counted(found: Recovered | None) -> bool:
-    """Whether a file is what a crash left before its first COMMIT."""
-    return found is None or (found.pack is None and found.damage is None)
-
-
-def _judge(found: Recovered | None, loaded: Loaded) -> Pack | None:
-    if found is None:
-        return None
+def _judge(found: Recovered, loaded: Loaded) -> Pack | None:
+    if found.closing is not None:
+        loaded.leftovers[found.header.pack_id] = "it was left open"
     if found.damage is not None:
         loaded.damage.append(found.damage)
     return found.pack

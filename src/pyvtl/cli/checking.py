@@ -1,0 +1,105 @@
+"""`pyvtl store check` and `rebuild-catalog`: check and repair what lies in the data folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pyvtl.cli.failure import CommandError
+from pyvtl.cli.options import DataDir, Json
+from pyvtl.cli.output import Column, Row, print_rows, progress_bar, size, tell
+
+if TYPE_CHECKING:
+    from pyvtl.media.checking import Amount, Finding
+
+
+def _text(name: str) -> Column:
+    return Column(name.upper(), lambda row: str(row[name] or "-"))
+
+
+def _what(row: Row) -> str:
+    return f"{row['what']} (harmless)" if row["harmless"] else str(row["what"])
+
+
+COLUMNS = (_text("tape"), _text("pack"), Column("WHAT", _what), _text("repair"))
+
+
+def rebuild(data_dir: DataDir) -> None:
+    """Make the catalog anew from the tapes themselves.  No server may be running."""
+    from pyvtl.media.vault import rebuild_catalog
+
+    with _alone(data_dir):
+        found = rebuild_catalog(data_dir)
+    print(f"the catalog of {data_dir} was made anew from {found} tapes")
+
+
+def check(
+    *,
+    data_dir: DataDir,
+    read_data: Annotated[
+        bool, typer.Option("--read-data", help="Read every block and prove its CRC and hash.")
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Do what REPAIR says, then check again.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what --repair would do.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Hold catalog, labels and segments against each other.  No server may be running.
+
+    Exit status 0: nothing is wrong, or only what a crash leaves and the next start puts right.
+    """
+    from pyvtl.media.checking import amount_of
+    from pyvtl.media.mending import mend, steps
+
+    with _alone(data_dir):
+        found = _findings(data_dir, read_data=read_data)
+        planned = steps(found) if repair or dry_run else []
+        for step in planned:
+            tell(str(step))
+        if planned and not dry_run:
+            mend(data_dir, found)
+            found = _findings(data_dir, read_data=read_data)
+        _print(found, amount_of(data_dir), as_json=as_json)
+    wrong = sum(not finding.harmless for finding in found)
+    if wrong:
+        raise CommandError(f"{wrong} things are wrong" if wrong > 1 else "one thing is wrong")
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Have the folder to oneself."""
+    from pyvtl.gateway.folder import DataFolder, DataFolderError
+    from pyvtl.media.medium import MediumError
+
+    try:
+        with DataFolder(data_dir, make=False):
+            yield
+    except (DataFolderError, MediumError) as error:
+        raise CommandError(str(error)) from None
+
+
+def _findings(data_dir: Path, *, read_data: bool) -> "list[Finding]":
+    from pyvtl.media.checking import StoreCheck, amount_of
+
+    with progress_bar("checking", amount_of(data_dir).bytes) as advance:
+        return list(StoreCheck(data_dir, read_data=read_data, advance=advance).findings())
+
+
+def _print(found: "list[Finding]", of: "Amount", *, as_json: bool) -> None:
+    rows = [_row(finding) for finding in found]
+    if rows or as_json:
+        print_rows(rows, COLUMNS, as_json=as_json)
+        return
+    checked = f"tapes: {of.tapes}, segments: {of.segments}, size: {size(of.bytes)}"
+    print(f"nothing is wrong ({checked})")
+
+
+def _row(finding: "Finding") -> Row:
+    row = asdict(finding)
+    return {"tape": row.pop("barcode"), **row}

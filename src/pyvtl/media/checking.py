@@ -1,0 +1,260 @@
+"""Hold all that lies in a data folder against itself; nothing is changed.
+
+Catalog, labels, segments, footers, chains and extents have to say the same of every tape.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pyvtl.media.rescue import barcodes
+from pyvtl.media.vault import CATALOG
+from pyvtl.store.catalog import Catalog, TapeRow
+from pyvtl.store.contents import TapeContents
+from pyvtl.store.errors import CatalogError, DamageError
+from pyvtl.store.files import ReadOnlyFiles
+from pyvtl.store.loading import KnownPack, Loaded, TapeFolder, pack_id_of, segment_names
+from pyvtl.store.relabelling import label_from_segments
+from pyvtl.store.repository import KEY_SIZE, LABEL, TAPES, Label, read_key, read_label
+from pyvtl.store.segment_check import SegmentCheck
+
+
+class Repair(StrEnum):
+    """What can be mended here, without anything from elsewhere."""
+
+    LABEL = "make the label anew"
+    CATALOG = "make the catalog anew from the tapes"
+    FOOTER = "write its footer again"
+    LOAD = "load the tape, which closes or removes what a crash left"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be, of which tape and which pack.
+
+    `harmless` is what a crash leaves and the next start or load puts right by itself.
+    """
+
+    barcode: str | None
+    what: str
+    pack: str | None = None
+    repair: Repair | None = None
+    harmless: bool = False
+
+    @property
+    def is_damage(self) -> bool:
+        """Whether a tape is not what it was, and nothing here can mend that."""
+        return self.barcode is not None and self.repair is None and not self.harmless
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How much there is to check."""
+
+    tapes: int
+    segments: int
+    bytes: int
+
+
+def amount_of(path: Path) -> Amount:
+    """How much lies in a data folder."""
+    tapes = barcodes(path)
+    segments = [file for name in tapes for file in (path / TAPES / name).glob("*.segment")]
+    return Amount(len(tapes), len(segments), sum(file.stat().st_size for file in segments))
+
+
+class StoreCheck:
+    """Checks one data folder that nobody writes.  StorageFailedError when it is none."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_data: bool = False,
+        advance: Callable[[int], object] = lambda _size: None,
+    ) -> None:
+        """`advance` is told how many bytes of segments were checked."""
+        self._path, self._read_data, self._advance = path, read_data, advance
+        self._files = ReadOnlyFiles()
+        self._key: bytes | None = None
+        self._rows: Mapping[str, TapeRow] = {}
+        self._has_catalog = True
+
+    def findings(self) -> Iterator[Finding]:
+        """All that is wrong, tape by tape."""
+        try:
+            self._key = read_key(self._files, self._path)
+        except (DamageError, OSError) as error:
+            yield Finding(None, f"{error}: no chain and no hash can be proved without it")
+        try:
+            with _copied(self._path) as catalog:
+                yield from map(_of_catalog, catalog.faults())
+                self._rows = {row.barcode: row for row in catalog.tapes()}
+                known = {barcode: catalog.known(barcode) for barcode in self._rows}
+        except CatalogError as error:
+            yield _of_catalog(str(error))
+            known, self._has_catalog = {}, False
+        for barcode in sorted({*self._rows, *barcodes(self._path)}):
+            yield from _prudent(list(self._tape(barcode, known.get(barcode, {}))))
+
+    def _tape(self, barcode: str, known: Mapping[bytes, KnownPack]) -> Iterator[Finding]:
+        row = self._rows.get(barcode)
+        folder = self._folder(barcode)
+        if not folder.path.is_dir():
+            if row is not None and not row.deleted:
+                yield Finding(barcode, "its folder is missing")
+            return
+        names = {path.name for path in folder.path.iterdir()}
+        yield from self._label(folder, row, names)
+        for name in sorted(names - {LABEL, *segment_names(folder)}):
+            yield Finding(barcode, f"{name} is no file of a tape", harmless=True)
+        yield from self._segments(folder)
+        if not self._deleted(folder, row):
+            yield from self._whole(folder, known)
+
+    def _folder(self, barcode: str) -> TapeFolder:
+        """Where a tape lies; its id is empty when nothing tells it."""
+        path, row = self._path / TAPES / barcode, self._rows.get(barcode)
+        tape_id = b"" if row is None else row.tape_id
+        with suppress(DamageError, OSError):
+            tape_id = bytes.fromhex(read_label(self._files, path).tape_id)
+        return TapeFolder(self._files, path, self._key or bytes(KEY_SIZE), tape_id, barcode)
+
+    def _deleted(self, folder: TapeFolder, row: TapeRow | None) -> bool:
+        with suppress(DamageError, OSError):
+            return read_label(self._files, folder.path).deleted
+        return row is not None and row.deleted
+
+    def _label(self, folder: TapeFolder, row: TapeRow | None, names: set[str]) -> Iterator[Finding]:
+        barcode = folder.barcode
+        try:
+            label = read_label(self._files, folder.path)
+        except (DamageError, OSError) as error:
+            if row is None and names.isdisjoint({LABEL, *segment_names(folder)}):
+                yield Finding(barcode, "its folder holds nothing of a tape", harmless=True)
+                return
+            can = row is not None or label_from_segments(folder) is not None
+            what = f"its label: {error}" if LABEL in names else "its label is missing"
+            yield Finding(barcode, what, repair=Repair.LABEL if can else None)
+            return
+        if not self._has_catalog:
+            return
+        if row is None:
+            yield Finding(barcode, "the catalog does not list it", repair=Repair.CATALOG)
+        elif _facts(label) != _facts_of(row):
+            what = "the catalog says otherwise than its label"
+            yield Finding(barcode, what, repair=Repair.CATALOG)
+
+    def _segments(self, folder: TapeFolder) -> Iterator[Finding]:
+        check = SegmentCheck(folder, self._key, self._read_data, self._advance)
+        for name in segment_names(folder):
+            pack = pack_id_of(name).hex()
+            try:
+                for fault in check.faults(name):
+                    yield Finding(folder.barcode, fault, pack)
+            except (DamageError, OSError) as error:
+                yield Finding(folder.barcode, str(error), pack)
+            if not self._read_data:
+                self._advance((folder.path / name).stat().st_size)
+
+    def _whole(self, folder: TapeFolder, known: Mapping[bytes, KnownPack]) -> Iterator[Finding]:
+        """What is wrong between the packs of a tape, and with what the catalog says of them."""
+        try:
+            synced = {pack_id: _synced(fact) for pack_id, fact in known.items()}
+            contents = TapeContents(folder, synced)
+        except (DamageError, OSError) as error:
+            yield Finding(folder.barcode, str(error))
+            return
+        with closing(contents):
+            for what in (*contents.damage, *contents.gaps()):
+                yield Finding(folder.barcode, what)
+            packs = _Packs(folder.barcode, contents.loaded, known)
+            yield from packs.against_catalog()
+            yield from packs.leftovers()
+
+
+@dataclass(frozen=True, slots=True)
+class _Packs:
+    """The packs of a tape as its segments tell them, and as the catalog does."""
+
+    barcode: str
+    loaded: Loaded
+    known: Mapping[bytes, KnownPack]
+
+    def against_catalog(self) -> Iterator[Finding]:
+        """Where the catalog says otherwise than the segments."""
+        there, newest = {pack.pack_id: pack for pack in self.loaded.packs}, self._newest()
+        for pack_id, fact in self.known.items():
+            pack, found = fact.pack, there.get(pack_id)
+            if pack is None or pack.generation < newest or pack == found:
+                continue
+            if found is None:
+                yield self._told(pack_id, "the catalog knows it, and it cannot be read")
+            elif pack_id in self.loaded.leftovers:
+                yield self._told(pack_id, "it ends before the place where it was closed")
+            else:
+                what = "the catalog says otherwise than its footer"
+                yield self._told(pack_id, what, Repair.CATALOG)
+
+    def leftovers(self) -> Iterator[Finding]:
+        """What a crash left; but a footer that was there, and can be made again, is damage."""
+        packs, newest = self.loaded.packs, self._newest()
+        followed = {pack.pack_id for pack in packs[:-1]}
+        for pack_id, why in self.loaded.leftovers.items():
+            fact = self.known.get(pack_id, KnownPack())
+            if fact.pack in packs or (fact.pack is None and pack_id in followed):
+                yield self._told(pack_id, "its footer is damaged", Repair.FOOTER)
+            elif fact.pack is None or fact.pack.generation < newest:
+                what = f"a crash: {why}"
+                yield Finding(self.barcode, what, pack_id.hex(), Repair.LOAD, harmless=True)
+
+    def _newest(self) -> int:
+        return max((pack.generation for pack in self.loaded.packs), default=0)
+
+    def _told(self, pack_id: bytes, what: str, repair: Repair | None = None) -> Finding:
+        return Finding(self.barcode, what, pack_id.hex(), repair)
+
+
+def _prudent(findings: list[Finding]) -> Iterator[Finding]:
+    """Of a tape that has damage, nothing is mended that could cut off what the damage hides."""
+    if not any(finding.is_damage for finding in findings):
+        yield from findings
+        return
+    for finding in findings:
+        risky = finding.repair is not None and finding.repair is not Repair.LABEL
+        yield replace(finding, repair=None) if risky else finding
+
+
+def _synced(fact: KnownPack) -> KnownPack:
+    """What the catalog says of an open pack; closed ones are read, and compared after that."""
+    return KnownPack(synced_to=0 if fact.pack is not None else fact.synced_to)
+
+
+def _of_catalog(fault: str) -> Finding:
+    return Finding(None, f"the catalog: {fault}", repair=Repair.CATALOG)
+
+
+@contextmanager
+def _copied(path: Path) -> Iterator[Catalog]:
+    """A copy of the catalog, which may be opened without changing the folder.  CatalogError."""
+    with TemporaryDirectory() as scratch:
+        try:
+            for ending in ("", "-wal"):
+                if ending == "" or (path / (CATALOG + ending)).exists():
+                    shutil.copyfile(path / (CATALOG + ending), Path(scratch) / (CATALOG + ending))
+            with closing(Catalog(Path(scratch) / CATALOG)) as catalog:
+                yield catalog
+        except (CatalogError, OSError) as error:
+            raise CatalogError(str(error).replace(scratch, str(path))) from error
+
+
+def _facts(label: Label) -> tuple[str, int, int, bool]:
+    return label.tape_id, label.capacity_bytes, label.created_at, label.deleted
+
+
+def _facts_of(row: TapeRow) -> tuple[str, int, int, bool]:
+    return row.tape_id.hex(), row.capacity_bytes, row.created_at, row.deleted
