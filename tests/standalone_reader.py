@@ -114,6 +114,19 @@ def footer_of(segment: Segment, frames: list[Frame]) -> bytes:
     return bytes(chain)
 
 
+def referred(folder: Path, payload: bytes, key: bytes) -> bytes:
+    """The bytes that a REF stands for."""
+    pack, first, count, size = struct.unpack_from(">16sIIQ", payload)
+    (path,) = folder.parent.glob(f"*/*-{pack.hex()}.segment")
+    segment = read_segment(path)
+    frames = [] if segment is None else list(frames_of(segment, key))[first:]
+    blocks = [block_of(frame) for frame in frames if frame.kind in (1, 2)][:count]
+    hashes = b"".join(blake3(block, key=key).digest() for block in blocks)
+    if hashes != payload[32:] or len(b"".join(blocks)) != size:
+        raise BadTapeError(f"pack {pack.hex()} does not have the blocks referred to")
+    return b"".join(blocks)
+
+
 class Partition:
     """Objects (a size, or None for a filemark) and stream bytes, as frames tell them."""
 
@@ -121,11 +134,12 @@ class Partition:
         self.stream = bytearray()
         self.objects: list[int | None] = []
 
-    def follow(self, frame: Frame) -> None:
-        if frame.kind in (1, 2):
+    def follow(self, frame: Frame, folder: Path, key: bytes) -> None:
+        if frame.kind in (1, 2, 3):
             if frame.first_byte != len(self.stream):
                 raise BadTapeError("there is a gap between blocks")
-            self.stream += block_of(frame)
+            run = frame.kind == 3
+            self.stream += referred(folder, frame.payload, key) if run else block_of(frame)
         elif frame.kind == 4:
             for kind, count, size in struct.iter_unpack(">B3xII4x", frame.payload[16:]):
                 self.objects += [size if kind == 1 else None] * count
@@ -153,7 +167,7 @@ def read_tape(folder: Path, key: bytes) -> list[list[bytes | None]]:
         if segment.predecessor != before:
             raise BadTapeError(f"segment {segment.sequence} does not follow the one before")
         for frame in frames:
-            partitions[frame.partition].follow(frame)
+            partitions[frame.partition].follow(frame, folder, key)
         chain = chain_of(segment, frames, key)
         if segment.data[-64:-56] == b"pyvtlend" and footer_of(segment, frames) != chain:
             raise BadTapeError("the chain in the footer does not fit")

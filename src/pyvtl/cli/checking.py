@@ -36,6 +36,24 @@ def rebuild(data_dir: DataDir) -> None:
     print(f"the catalog of {data_dir} was made anew from {found} tapes")
 
 
+def rebuild_dedup_index(
+    data_dir: DataDir,
+    dedup: Annotated[
+        str, typer.Option(help="As the setting store.dedup: pool or tape.", metavar="SCOPE")
+    ] = "pool",
+) -> None:
+    """Make the dedup index anew from the tapes.  No server may be running."""
+    from pyvtl.store.dedup import Scope
+    from pyvtl.store.files import LocalFiles
+    from pyvtl.store.sharing import rebuild_index
+
+    if dedup not in (Scope.POOL.value, Scope.TAPE.value):
+        raise CommandError(f"--dedup is pool or tape, not {dedup}")
+    with _alone(data_dir):
+        found = rebuild_index(LocalFiles(), data_dir, Scope(dedup))
+    print(f"the dedup index of {data_dir} knows {found} packs")
+
+
 def check(
     *,
     data_dir: DataDir,
@@ -80,7 +98,7 @@ def _alone(data_dir: Path) -> Iterator[None]:
     try:
         with DataFolder(data_dir, make=False):
             yield
-    except (DataFolderError, MediumError) as error:
+    except (DataFolderError, MediumError, OSError) as error:
         raise CommandError(str(error)) from None
 
 

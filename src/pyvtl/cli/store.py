@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(checking.check)
 app.command("rebuild-catalog")(checking.rebuild)
+app.command("rebuild-index")(checking.rebuild_dedup_index)
 
 WORKS = {True: "yes", False: "NO", None: "-"}
 FINDINGS = (

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyvtl.cloud.spans import FinishedFile, measure
-from pyvtl.media.vault import TapeAtRest
+from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import ReadOnlyFiles
 from pyvtl.store.format import FooterTail, Kind, Reference, SegmentHeader

@@ -15,7 +15,7 @@ from pyvtl.cloud.recovery_point import read_manifest
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.spans import FinishedFile
 from pyvtl.store.files import LocalFiles
-from pyvtl.store.loading import SUFFIX
+from pyvtl.store.references import file_name
 from pyvtl.store.repository import TAPES as LOCAL_TAPES
 from pyvtl.store.repository import Label, write_label
 
@@ -142,7 +142,7 @@ def _draft(folder: Path, manifest: Manifest) -> Path:
 
 
 def _name(entry: PackEntry) -> str:
-    return f"{entry.sequence:08d}-{entry.pack_id}{SUFFIX}"
+    return file_name(entry.sequence, bytes.fromhex(entry.pack_id))
 
 
 async def _take_over(store: ObjectStore, gateway: str, held: HeldHead) -> HeldHead:

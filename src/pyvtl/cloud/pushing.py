@@ -22,8 +22,9 @@ from pyvtl.cloud.recovery_point import (
 )
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.sending import send_file
+from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.media.medium import MediumError
-from pyvtl.media.vault import TapeAtRest, Vault
+from pyvtl.media.vault import Vault
 from pyvtl.store.errors import StoreError
 from pyvtl.store.repository import Label
 from pyvtl.store.tape_map import Pack

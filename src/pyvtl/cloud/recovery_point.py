@@ -9,7 +9,7 @@ from pyvtl.cloud.local_packs import LocalPack
 from pyvtl.cloud.names import epoch_of, manifest_key, manifest_prefix, map_key
 from pyvtl.cloud.objects import ObjectStore, listing
 from pyvtl.cloud.refusals import DivergedError, DocumentError, FencedError
-from pyvtl.media.vault import TapeAtRest
+from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.store.repository import Label
 from pyvtl.store.tape_map import Pack
 

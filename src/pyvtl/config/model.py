@@ -189,6 +189,13 @@ class StoreSection(Section):
     segment_size: Size = Field(
         256 * MIB, ge=16 * MIB, le=4 * GIB, description="size of the files of a tape"
     )
+    dedup: Literal["pool", "tape", "off"] = Field(
+        "off",
+        description="refer to blocks stored already: of all tapes, of the same tape, or none",
+    )
+    dedup_entries: int = Field(
+        100_000_000, ge=100_000, description="blocks of 64 KiB that dedup remembers, about"
+    )
     url: Annotated[str, AfterValidator(_as_location)] | None = Field(
         None, description="the object store: dir:PATH or s3://BUCKET/PREFIX"
     )

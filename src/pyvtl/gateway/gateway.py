@@ -24,6 +24,7 @@ from pyvtl.media.inventory import Inventory
 from pyvtl.media.vault import Vault
 from pyvtl.scsi.target import Target
 from pyvtl.server.portal import Server
+from pyvtl.store.dedup import Scope
 from pyvtl.store.files import FileLayer
 
 log = structlog.get_logger()
@@ -100,7 +101,14 @@ class Gateway:
         folder = await asyncio.to_thread(DataFolder, path)
         stack.callback(folder.close)
         self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.gateway.id)
-        open_vault = partial(Vault, path, self._files, segment_bytes=settings.store.segment_size)
+        open_vault = partial(
+            Vault,
+            path,
+            self._files,
+            segment_bytes=settings.store.segment_size,
+            dedup=Scope(settings.store.dedup),
+            dedup_entries=settings.store.dedup_entries,
+        )
         with told_as_gateway_errors():
             vault = await asyncio.to_thread(open_vault)
         stack.push_async_callback(asyncio.to_thread, vault.close)

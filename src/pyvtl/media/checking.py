@@ -4,7 +4,7 @@ Catalog, labels, segments, footers, chains and extents have to say the same of e
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -17,7 +17,9 @@ from pyvtl.store.catalog import Catalog, TapeRow
 from pyvtl.store.contents import TapeContents
 from pyvtl.store.errors import CatalogError, DamageError
 from pyvtl.store.files import ReadOnlyFiles
-from pyvtl.store.loading import KnownPack, Loaded, TapeFolder, pack_id_of, segment_names
+from pyvtl.store.loading import KnownPack, Loaded, TapeFolder, segment_names
+from pyvtl.store.reference_table import CatalogReferences
+from pyvtl.store.references import pack_id_of
 from pyvtl.store.relabelling import label_from_segments
 from pyvtl.store.repository import KEY_SIZE, LABEL, TAPES, Label, read_key, read_label
 from pyvtl.store.segment_check import SegmentCheck
@@ -83,6 +85,7 @@ class StoreCheck:
         self._key: bytes | None = None
         self._rows: Mapping[str, TapeRow] = {}
         self._has_catalog = True
+        self._kept: Collection[bytes] = ()
 
     def findings(self) -> Iterator[Finding]:
         """All that is wrong, tape by tape."""
@@ -94,6 +97,7 @@ class StoreCheck:
             with _copied(self._path) as catalog:
                 yield from map(_of_catalog, catalog.faults())
                 self._rows = {row.barcode: row for row in catalog.tapes()}
+                self._kept = CatalogReferences(catalog).all_kept()
                 known = {barcode: catalog.known(barcode) for barcode in self._rows}
         except CatalogError as error:
             yield _of_catalog(str(error))
@@ -172,6 +176,9 @@ class StoreCheck:
         with closing(contents):
             for what in (*contents.damage, *contents.gaps()):
                 yield Finding(folder.barcode, what)
+            for kept in self._kept:
+                contents.loaded.leftovers.pop(kept, None)
+            yield from _gone(folder, contents.loaded)
             packs = _Packs(folder.barcode, contents.loaded, known)
             yield from packs.against_catalog()
             yield from packs.leftovers()
@@ -217,6 +224,15 @@ class _Packs:
 
     def _told(self, pack_id: bytes, what: str, repair: Repair | None = None) -> Finding:
         return Finding(self.barcode, what, pack_id.hex(), repair)
+
+
+def _gone(folder: TapeFolder, loaded: Loaded) -> Iterator[Finding]:
+    """Packs that are referred to, and are not there."""
+    for pack in loaded.packs:
+        for target in sorted(pack.references):
+            if folder.references.path_of(target) is None:
+                what = f"it refers to pack {target.hex()}, which is missing"
+                yield Finding(folder.barcode, what, pack.pack_id.hex())
 
 
 def _prudent(findings: list[Finding]) -> Iterator[Finding]:

@@ -10,14 +10,18 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
+from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.inventory import Moves, Place
 from pyvtl.media.medium import Attributes, DamagedError, MediumError, StorageFailedError
+from pyvtl.store.block_index import ENTRIES
 from pyvtl.store.catalog import Catalog, PlaceRow, TapeRow
+from pyvtl.store.dedup import Scope
 from pyvtl.store.errors import CatalogError, DamageError, StoreError
 from pyvtl.store.files import FileLayer, LocalFiles
 from pyvtl.store.format import AttributesFrame
-from pyvtl.store.loading import SEGMENT_BYTES, SUFFIX, TapeFolder, load_tape, pack_name
+from pyvtl.store.loading import SEGMENT_BYTES, SEGMENT_NAME, TapeFolder, load_tape
+from pyvtl.store.references import SUFFIX
 from pyvtl.store.relabelling import label_from_segments
 from pyvtl.store.repository import (
     LABEL,
@@ -27,7 +31,7 @@ from pyvtl.store.repository import (
     repository_key,
     write_label,
 )
-from pyvtl.store.tape_map import Pack
+from pyvtl.store.sharing import Sharing
 
 CATALOG = "catalog.sqlite3"
 OLD, DRAFT = CATALOG + ".old", CATALOG + ".new"
@@ -47,18 +51,6 @@ class Volume:
     tape_id: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class TapeAtRest:
-    """A tape that nobody uses, every segment of it closed: all that a copy elsewhere needs.
-
-    `packs` are those of its generation, in their order; `damage` says what is wrong with it.
-    """
-
-    label: Label
-    packs: tuple[tuple[Pack, Path], ...]
-    damage: str | None
-
-
 class Vault:
     """One process at a time uses a data folder.  May be called from any thread; blocks on disks.
 
@@ -66,7 +58,13 @@ class Vault:
     """
 
     def __init__(
-        self, path: Path, files: FileLayer | None = None, *, segment_bytes: int = SEGMENT_BYTES
+        self,
+        path: Path,
+        files: FileLayer | None = None,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        dedup: Scope = Scope.OFF,
+        dedup_entries: int = ENTRIES,
     ) -> None:
         self._files = files or LocalFiles()
         self._tapes_folder, self._segment_bytes = path / TAPES, segment_bytes
@@ -79,6 +77,8 @@ class Vault:
             self._key = repository_key(self._files, path)
             self._catalog = Catalog(path / CATALOG)
             undo.callback(self._catalog.close)
+            self._sharing = Sharing(self._files, path, self._catalog, dedup, dedup_entries)
+            undo.callback(self._sharing.close)
             self._tapes = {row.barcode: row for row in self._catalog.tapes()}
             self._adopt_all()
             undo.pop_all()
@@ -119,8 +119,7 @@ class Vault:
         with self._claim(barcode) as row, _storing():
             folder = self._folder(row)
             loaded = load_tape(folder, known=self._catalog.known(barcode))
-            packs = tuple((pack, folder.path / pack_name(pack)) for pack in loaded.packs)
-        return TapeAtRest(label_of(row), packs, "; ".join(loaded.damage) or None)
+        return TapeAtRest.of(label_of(row), folder.path, loaded)
 
     def labels(self) -> list[Label]:
         """The labels of all tapes, the deleted ones too, by barcode; none that cannot be read."""
@@ -164,6 +163,7 @@ class Vault:
         """Close what is open and let go of the folder's files."""
         with ExitStack() as stack, _storing():
             stack.callback(self._catalog.close)
+            stack.callback(self._sharing.close)
             for cartridge in self._open.values():
                 stack.callback(cartridge.close)
 
@@ -211,6 +211,8 @@ class Vault:
             row.tape_id,
             row.barcode,
             self._segment_bytes,
+            shared=self._sharing.of(row.barcode),
+            dedup=self._sharing.dedup(row.barcode, row.tape_id),
         )
 
     def _volume(self, row: TapeRow) -> Volume:
@@ -231,13 +233,12 @@ class Vault:
         """Delete the segments of a deleted tape, and say so on its label first."""
         folder = self._tapes_folder / row.barcode
         try:
-            segments = [n for n in self._files.listdir(folder) if n.endswith(SUFFIX)]
+            names = self._files.listdir(folder)
         except FileNotFoundError:
             return  # Somebody took the folder away: nothing of the tape is left to delete.
-        if segments or not self._says_deleted(folder):
+        if not self._says_deleted(folder):
             write_label(self._files, folder, label_of(row))
-        for name in segments:
-            self._files.unlink(folder / name)
+        self._sharing.delete(row.barcode, [n for n in names if SEGMENT_NAME.fullmatch(n)])
 
     def _says_deleted(self, folder: Path) -> bool:
         """Whether the label in a folder can be read, and says that the tape was deleted."""

@@ -19,7 +19,7 @@ from pyvtl.store.loading import KnownPack
 from pyvtl.store.tape_map import Pack
 from pyvtl.store.writer import Progress
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FOLLOW_SECONDS = 1.0
 """How far the catalog may lie behind."""
 
@@ -47,7 +47,23 @@ CREATE TABLE extents (
     PRIMARY KEY (pack_id, ordinal)
 ) WITHOUT ROWID;
 """
+REFERENCES = """
+CREATE TABLE pack_references (
+    holder BLOB NOT NULL, pack_id BLOB NOT NULL, barcode TEXT NOT NULL,
+    PRIMARY KEY (holder, pack_id)
+) WITHOUT ROWID;
+CREATE INDEX references_to ON pack_references (pack_id);
+CREATE INDEX references_of ON pack_references (barcode);
+CREATE TABLE kept_packs (
+    pack_id BLOB PRIMARY KEY, barcode TEXT NOT NULL, sequence INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE facts (name TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+ALL_KNOWN = "INSERT INTO facts VALUES ('references');"
+UPGRADE = {0: SCHEMA + REFERENCES, 1: REFERENCES + ALL_KNOWN}
+"""What makes a catalog of this version of an older one; of version 1 no pack refers to another."""
 PUT_TAPE = "INSERT OR REPLACE INTO tapes VALUES (?,?,?,?,?,?,?,?)"
+PUT_REFERENCE = "INSERT OR IGNORE INTO pack_references VALUES (?,?,?)"
 
 
 class TapeRow(NamedTuple):
@@ -93,8 +109,9 @@ class Catalog:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             self._db.execute(f"PRAGMA {pragma}")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            self._db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+        if version in UPGRADE:
+            change = f"{UPGRADE[version]}PRAGMA user_version={SCHEMA_VERSION}"
+            self._db.executescript(f"BEGIN;{change};COMMIT;")
         elif version != SCHEMA_VERSION:
             raise CatalogError(
                 f"{self._path} has version {version}, this program knows {SCHEMA_VERSION}"
@@ -112,7 +129,7 @@ class Catalog:
     def tapes(self) -> list[TapeRow]:
         """All tapes, the deleted ones too, by barcode."""
         self._try_to_settle()
-        rows = self._query("SELECT * FROM tapes")
+        rows = self.query("SELECT * FROM tapes")
         kept = [
             TapeRow(*row)._replace(deleted=bool(row[4]), write_protected=bool(row[6]))
             for row in rows
@@ -123,7 +140,7 @@ class Catalog:
 
     def faults(self) -> list[str]:
         """What SQLite finds wrong in the file."""
-        return [row[0] for row in self._query("PRAGMA quick_check") if row[0] != "ok"]
+        return [row[0] for row in self.query("PRAGMA quick_check") if row[0] != "ok"]
 
     def put_tape(self, tape: TapeRow) -> None:
         """Add a tape, or change what the catalog says of it; returns at once."""
@@ -134,24 +151,24 @@ class Catalog:
     def put_damage(self, barcode: str, damage: str | None) -> None:
         """Note what is wrong with a tape."""
         self.settle()
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("UPDATE tapes SET damage=? WHERE barcode=?", (damage, barcode))
 
     def forget_packs(self, barcode: str) -> None:
         """Forget what a tape holds, and where it lies: it was deleted."""
         self.settle()
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("DELETE FROM packs WHERE barcode=?", (barcode,))
             db.execute("DELETE FROM places WHERE barcode=?", (barcode,))
 
     def places(self) -> dict[str, PlaceRow]:
         """Where tapes lie, by barcode."""
-        rows = self._query("SELECT barcode, address, home, imported FROM places")
+        rows = self.query("SELECT barcode, address, home, imported FROM places")
         return {row[0]: PlaceRow(row[1], row[2], bool(row[3])) for row in rows}
 
     def place(self, moves: Mapping[str, PlaceRow | None]) -> None:
         """Make moves durable, all or none; None takes a tape out of the library."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany("DELETE FROM places WHERE barcode=?", [(name,) for name in moves])
             db.executemany(
                 "INSERT INTO places VALUES (?,?,?,?)",
@@ -162,14 +179,14 @@ class Catalog:
         """What is known of the packs of a tape: whole when sealed, else how far they are synced."""
         self._try_to_settle()
         extents: dict[bytes, list[Extent]] = {}
-        for row in self._query(
+        for row in self.query(
             "SELECT pack_id, partition, objects, filemarks, bytes, block, objects_frame"
             " FROM extents JOIN packs USING (pack_id) WHERE barcode=? ORDER BY pack_id, ordinal",
             barcode,
         ):
             extent = Extent(row[1], Place(*row[2:5]), row[5], row[6])
             extents.setdefault(row[0], []).append(extent)
-        rows = self._query("SELECT * FROM packs WHERE barcode=? ORDER BY sequence", barcode)
+        rows = self.query("SELECT * FROM packs WHERE barcode=? ORDER BY sequence", barcode)
         return {row[0]: _known_pack(row, extents.get(row[0], [])) for row in rows}
 
     def follow(self, barcode: str, progress: Progress) -> None:
@@ -194,7 +211,7 @@ class Catalog:
 
     def _write(self, pending: Collection[tuple[str, Progress]], tapes: Collection[TapeRow]) -> None:
         if pending or tapes:
-            with self._transaction() as db:
+            with self.transaction() as db:
                 db.executemany(PUT_TAPE, tapes)
                 for barcode, progress in pending:
                     _put_pack(db, barcode, progress)
@@ -214,12 +231,14 @@ class Catalog:
                 self._waiting.set()
             self._closing.wait(FOLLOW_SECONDS)
 
-    def _query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows that a SELECT gives."""
         with self._lock, self._failing():
             return self._db.execute(sql, values).fetchall()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing of what is done in the block, durable after it."""
         with self._lock, self._failing():
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -259,7 +278,6 @@ def _known_pack(row: tuple[Any, ...], extents: list[Extent]) -> KnownPack:
 def _put_pack(db: sqlite3.Connection, barcode: str, progress: Progress) -> None:
     """Write what became of a pack, and what that says of its tape."""
     pack = progress.pack
-    db.execute("DELETE FROM packs WHERE barcode=? AND generation<?", (barcode, pack.generation))
     db.execute("DELETE FROM packs WHERE pack_id=?", (pack.pack_id,))
     db.execute(
         "INSERT INTO packs VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -285,6 +303,7 @@ def _put_pack(db: sqlite3.Connection, barcode: str, progress: Progress) -> None:
             for number, e in enumerate(pack.extents)
         ],
     )
+    db.executemany(PUT_REFERENCE, [(pack.pack_id, target, barcode) for target in pack.references])
     if pack.commit is not None and pack.attributes is not None:
         used = sum(place.bytes for place in pack.commit.places())
         db.execute(

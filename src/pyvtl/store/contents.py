@@ -47,7 +47,7 @@ class TapeContents:
     def __init__(self, folder: TapeFolder, known: Mapping[bytes, KnownPack] | None = None) -> None:
         self.loaded = loaded = load_tape(folder, known=known, mend=False)
         self.damage = loaded.damage
-        self._segments = SegmentFiles(folder.files, folder.path)
+        self._segments = SegmentFiles(folder.files, folder.path, folder.references.path_of)
         self._reader = TapeReader(folder.files, self._segments)
         self._reader.map = loaded.map
         self._partition = loaded.map.partitions[0]
@@ -95,7 +95,7 @@ class TapeContents:
     def _gaps_in(self, stretch: Stretch) -> Iterator[str]:
         try:
             pack_id = self._reader.map.packs[stretch.sequence]
-            index = self._segments.get(stretch.sequence, pack_id).index
+            index = self._segments.get(pack_id, stretch.sequence).index
         except (DamageError, OSError):
             return  # Its objects are missing too, and that has been told.
         at, end = stretch.extent.start.bytes, stretch.end.bytes

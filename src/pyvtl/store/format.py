@@ -169,15 +169,26 @@ class Commit(Structure, size=208):
         return [Place(*row) for row in PLACE.iter_unpack(self.ends)][: self.partitions]
 
 
-class Reference(Structure, size=24):
-    """Begins a REF payload: `count` blocks stand in `pack` from frame `first_frame` on.
+class Reference(Structure, size=32):
+    """Begins a REF payload: `count` blocks that stand in `pack`, from frame `first_frame` on.
 
-    Their hashes follow, 32 bytes each.  Reserved: nothing writes it yet.
+    They have BLOCK_SIZE bytes each, the last one what is left of `plain_bytes`.  Their hashes
+    follow, 32 bytes each.
     """
 
     pack: Annotated[bytes, octets(0, 15)]
     first_frame: Annotated[int, octets(16, 19)]
     count: Annotated[int, octets(20, 23)]
+    plain_bytes: Annotated[int, octets(24, 31)]
+
+    def fits(self, payload: Buffer) -> bool:
+        """Whether the numbers agree with each other and with the hashes that follow."""
+        shorter = self.count * BLOCK_SIZE - self.plain_bytes
+        return (
+            self.count > 0
+            and 0 <= shorter < BLOCK_SIZE
+            and len(payload) == self.SIZE + self.count * HASH_SIZE
+        )
 
 
 class FooterTail(Structure, size=64):

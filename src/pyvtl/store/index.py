@@ -1,7 +1,7 @@
 """What one segment holds, made from its frame headers: where blocks lie, and which objects."""
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -18,6 +18,7 @@ from pyvtl.store.format import (
     Kind,
     ObjectsHead,
     Place,
+    Reference,
     Run,
     Truncate,
     decode_runs,
@@ -28,7 +29,7 @@ from pyvtl.wire.layout import Buffer
 class Extent(NamedTuple):
     """A stretch of a partition that lies in one segment, from `start` to the next extent.
 
-    `block` and `objects` number the first of its block frames and of its OBJECTS frames.
+    `block` and `objects` number the first of its rows of blocks and of its OBJECTS frames.
     """
 
     partition: int
@@ -55,7 +56,10 @@ class ObjectsFrame:
 
 
 class SegmentIndex:
-    """Grows as frames are added in their order; the arrays have a row per block frame."""
+    """Grows as frames are added in their order.
+
+    The arrays have a row for each block frame, and one for all the blocks that a REF stands for.
+    """
 
     def __init__(self) -> None:
         self.frames = 0
@@ -70,6 +74,8 @@ class SegmentIndex:
         self.codecs = array("B")
         self.numbers = array("I")
         self.kinds = array("B")
+        self.references: dict[int, bytes] = {}
+        """The payloads of REF frames by their rows."""
         self.starts: list[Place] = []
         """Where each OBJECTS frame begins."""
         self.extents: list[Extent] = []
@@ -78,6 +84,7 @@ class SegmentIndex:
         self._objects: list[bytes] = []
         self._parsed: tuple[int, ObjectsFrame] | None = None
         self._partition: int | None = None
+        self._rows_of: int | None = None
         self._first_block = 0
 
     def add(self, offset: int, header: Buffer, payload: Buffer | None) -> None:
@@ -88,7 +95,7 @@ class SegmentIndex:
         if facts.kind in BLOCK_KINDS:
             self._add_block(offset + FrameHeader.SIZE, facts)
         elif payload is not None:
-            self._add_note(facts, bytes(payload))
+            self._add_note(offset + FrameHeader.SIZE, facts, bytes(payload))
 
     def add_all(self, offset: int, headers: Iterable[Buffer], notes: Iterable[bytes]) -> None:
         """Take in a row of frames; `notes` are the payloads of those that are no blocks."""
@@ -98,6 +105,8 @@ class SegmentIndex:
             offset = self.end
 
     def _add_block(self, offset: int, facts: FrameFacts) -> None:
+        if facts.partition != self._rows_of:
+            self._rows_of, self._first_block = facts.partition, len(self.offsets)
         self.offsets.append(offset)
         self.first_bytes.append(facts.first_byte)
         self.lengths.append(facts.plain_length)
@@ -106,19 +115,30 @@ class SegmentIndex:
         self.numbers.append(facts.number)
         self.kinds.append(facts.kind)
 
-    def _add_note(self, facts: FrameFacts, payload: bytes) -> None:
+    def _add_reference(self, offset: int, facts: FrameFacts, payload: bytes) -> None:
+        reference = Reference.decode(payload)
+        if not reference.fits(payload):
+            raise DamageError(f"what the REF frame {facts.number} says cannot be")
+        self.references[len(self.offsets)] = payload
+        self._add_block(offset, facts)
+        self.lengths[-1] = reference.plain_bytes
+
+    def _add_note(self, offset: int, facts: FrameFacts, payload: bytes) -> None:
         match facts.kind:
+            case Kind.REF:
+                self._add_reference(offset, facts, payload)
             case Kind.OBJECTS:
                 head = ObjectsHead.decode(payload)
                 start = Place(head.first_object, head.first_file, facts.first_byte)
+                if facts.partition != self._rows_of:
+                    self._rows_of, self._first_block = facts.partition, len(self.offsets)
                 if facts.partition != self._partition:
                     self._begin(facts.partition, start)
                 self.starts.append(start)
                 self._objects.append(payload)
-                self._first_block = len(self.offsets)
             case Kind.TRUNCATE:
                 cut = Truncate.decode(payload)
-                self._first_block = len(self.offsets)
+                self._rows_of, self._first_block = facts.partition, len(self.offsets)
                 self._begin(facts.partition, Place(cut.objects, cut.filemarks, cut.bytes))
             case Kind.ATTRIBUTES:
                 self.attributes = AttributesFrame.decode(payload)
@@ -137,6 +157,23 @@ class SegmentIndex:
         if following == len(self.extents):
             return len(self.offsets), len(self.starts)
         return self.extents[following].block, self.extents[following].objects
+
+    def rows_of(self, reference: Reference) -> range | None:
+        """The rows of the blocks that a REF of any pack means here; None if they are no such."""
+        row = bisect_left(self.numbers, reference.first_frame)
+        rows = range(row, row + reference.count)
+        if row == len(self.numbers) or self.numbers[row] != reference.first_frame:
+            return None
+        return rows if self.blocks_only(rows) else None
+
+    def blocks_only(self, rows: range) -> bool:
+        """Whether all these rows are there, and none of them is a REF."""
+        kinds = self.kinds[rows.start : rows.stop]
+        return len(kinds) == len(rows) and Kind.REF not in kinds
+
+    def packs(self) -> frozenset[bytes]:
+        """The ids of all packs that its REF frames refer to."""
+        return frozenset(payload[:16] for payload in self.references.values())
 
     def objects(self, number: int) -> ObjectsFrame:
         """The OBJECTS frame of that number, parsed."""

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pyvtl.store.dedup import Dedup
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import FileLayer
 from pyvtl.store.recovery import Recovered, inspect_segment, recover_segment
+from pyvtl.store.references import OneTape, References, pack_id_of
 from pyvtl.store.tape_map import Pack, TapeMap
 
-SUFFIX = ".segment"
-NAME = re.compile(r"[0-9]{8,}-[0-9a-f]{32}\.segment")
+SEGMENT_NAME = re.compile(r"[0-9]{8,}-[0-9a-f]{32}\.segment")
 """What segment files are called; no other file belongs to a tape but its label."""
 SEGMENT_BYTES = 256 << 20
 
@@ -26,6 +27,14 @@ class TapeFolder:
     tape_id: bytes
     barcode: str
     segment_bytes: int = SEGMENT_BYTES
+    shared: References | None = None
+    """What other tapes have to do with it, if there are others."""
+    dedup: Dedup | None = None
+    """Finds what need not be stored again."""
+
+    @property
+    def references(self) -> References:
+        return self.shared or OneTape(self.files, self.path)
 
 
 @dataclass(slots=True)
@@ -50,19 +59,9 @@ class KnownPack:
     synced_to: int = 0
 
 
-def pack_id_of(name: str) -> bytes:
-    """The pack id in the file name of a segment."""
-    return bytes.fromhex(name.removesuffix(SUFFIX).partition("-")[2])
-
-
-def pack_name(pack: Pack) -> str:
-    """The file name of a pack."""
-    return f"{pack.sequence:08d}-{pack.pack_id.hex()}{SUFFIX}"
-
-
 def segment_names(folder: TapeFolder) -> list[str]:
     """The names of a tape's segments, in their order."""
-    names = [name for name in folder.files.listdir(folder.path) if NAME.fullmatch(name)]
+    names = [name for name in folder.files.listdir(folder.path) if SEGMENT_NAME.fullmatch(name)]
     return sorted(names, key=lambda name: int(name.partition("-")[0]))
 
 
@@ -80,6 +79,9 @@ def load_tape(
     loaded = Loaded(TapeMap(partitions))
     packs: list[Pack] = []
     names = segment_names(folder)
+    if mend:
+        kept = folder.references.settle([pack_id_of(name) for name in names])
+        names = [name for name in names if pack_id_of(name) not in kept]
     for name in names:
         found = _load_segment(folder, name, known or {}, loaded, mend=mend)
         if found is not None:
@@ -90,16 +92,11 @@ def load_tape(
         if pack.generation != generation:
             loaded.leftovers[pack.pack_id] = "it was overwritten"
             if mend:
-                remove_segment(folder, pack.sequence, pack.pack_id)
+                folder.references.remove(pack.sequence, pack.pack_id)
     _missing(loaded, known or {}, {pack_id_of(name) for name in names})
     for pack in loaded.packs:
         _follow(loaded, pack)
     return loaded
-
-
-def remove_segment(folder: TapeFolder, sequence: int, pack_id: bytes) -> None:
-    """Delete a segment that the tape no longer needs."""
-    folder.files.unlink(folder.path / f"{sequence:08d}-{pack_id.hex()}{SUFFIX}")
 
 
 def _load_segment(
@@ -120,7 +117,7 @@ def _load_segment(
     if found is None or (found.pack is None and found.damage is None):
         loaded.leftovers[pack_id] = "it ended before its first COMMIT"
         if mend:
-            files.unlink(path)
+            folder.references.remove(int(name.partition("-")[0]), pack_id)
         return None
     return _judge(found, loaded)
 

@@ -2,9 +2,10 @@
 
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pyvtl.store.compression import Decompressor
 from pyvtl.store.errors import DamageError
@@ -12,9 +13,12 @@ from pyvtl.store.files import FileLayer
 from pyvtl.store.format import (
     BLOCK_SIZE,
     CRC,
+    HASH_SIZE,
     Codec,
     FrameHeader,
+    Kind,
     Place,
+    Reference,
     Run,
     SegmentHeader,
     decode_header,
@@ -22,11 +26,13 @@ from pyvtl.store.format import (
 )
 from pyvtl.store.index import ObjectsFrame, SegmentIndex
 from pyvtl.store.recovery import index_of, read_footer, scan
+from pyvtl.store.references import file_name
 from pyvtl.store.tape_map import Stretch, TapeMap
 from pyvtl.wire.checksum import crc32c
 
 READ_SIZE = 4 << 20
 """The most that one system call reads."""
+BLOCKS_READ = READ_SIZE // BLOCK_SIZE
 OPEN_SEGMENTS = 8
 """Indexes and descriptors kept of the segments read last."""
 ZEROS = memoryview(bytes(BLOCK_SIZE))
@@ -41,26 +47,53 @@ class OpenSegment:
     index: SegmentIndex
 
 
+class Blocks(NamedTuple):
+    """Blocks to read: rows of a segment, and the stream bytes that they begin with here.
+
+    `hashes` is what theirs have to be, when a REF says so.
+    """
+
+    segment: OpenSegment
+    rows: range
+    starts: Sequence[int]
+    hashes: bytes = b""
+
+
 class SegmentFiles:
-    """The segments of a tape, opened when something is read from them."""
+    """The segments that a tape is read from, opened when they are needed.
 
-    def __init__(self, files: FileLayer, folder: Path) -> None:
-        self._files, self._folder = files, folder
-        self._open: OrderedDict[int, OpenSegment] = OrderedDict()
+    They lie in `folder`, or where `find` says that the pack lies; None means that it is gone.
+    """
 
-    def get(self, sequence: int, pack_id: bytes) -> OpenSegment:
-        """The segment of that number; DamageError when it is gone or not what it should be."""
-        segment = self._open.get(sequence)
+    def __init__(
+        self, files: FileLayer, folder: Path, find: Callable[[bytes], Path | None]
+    ) -> None:
+        self._files, self._folder, self._find = files, folder, find
+        self._open: OrderedDict[bytes, OpenSegment] = OrderedDict()
+
+    def get(self, pack_id: bytes, sequence: int | None = None) -> OpenSegment:
+        """The segment of that pack; DamageError when it is gone or not what it should be.
+
+        `sequence` is its number when it is one of the tape's own.
+        """
+        segment = self._open.get(pack_id)
         if segment is None:
-            segment = self._open[sequence] = self._load(sequence, pack_id)
+            segment = self._open[pack_id] = self._load(self._path(pack_id, sequence), pack_id)
             if len(self._open) > OPEN_SEGMENTS:
                 _, oldest = self._open.popitem(last=False)
                 self._files.close(oldest.fd)
-        self._open.move_to_end(sequence)
+        self._open.move_to_end(pack_id)
         return segment
 
-    def _load(self, sequence: int, pack_id: bytes) -> OpenSegment:
-        path = self._folder / f"{sequence:08d}-{pack_id.hex()}.segment"
+    def _path(self, pack_id: bytes, sequence: int | None) -> Path:
+        if sequence is not None:
+            return self._folder / file_name(sequence, pack_id)
+        path = self._find(pack_id)
+        if path is None:
+            raise DamageError(f"pack {pack_id.hex()}, which is referred to, is missing")
+        return path
+
+    def _load(self, path: Path, pack_id: bytes) -> OpenSegment:
         try:
             fd = self._files.open(path)
         except FileNotFoundError:
@@ -73,15 +106,15 @@ class SegmentFiles:
         index = footer.index() if footer else index_of(scan(self._files, fd, pack_id).frames)
         return OpenSegment(fd, seed_of(pack_id), index)
 
-    def forget(self, sequence: int) -> None:
+    def forget(self, pack_id: bytes) -> None:
         """Let go of a segment that is no longer part of the tape."""
-        if segment := self._open.pop(sequence, None):
+        if segment := self._open.pop(pack_id, None):
             self._files.close(segment.fd)
 
     def close(self) -> None:
         """Let go of all."""
-        for sequence in list(self._open):
-            self.forget(sequence)
+        for pack_id in list(self._open):
+            self.forget(pack_id)
 
 
 def objects_between(frame: ObjectsFrame, low: int, high: int) -> Iterator[tuple[Place, Run]]:
@@ -103,13 +136,16 @@ class TapeReader:
         self._files, self._segments = files, segments
         self._decompressor = Decompressor()
         self.map = TapeMap()
-        self.writing: tuple[int, OpenSegment] | None = None
-        """The segment being written, if any, and its number."""
+        self.writing: tuple[bytes, OpenSegment] | None = None
+        """The segment being written, if any, and its pack id."""
+
+    def _pack(self, pack_id: bytes, sequence: int | None = None) -> OpenSegment:
+        if self.writing is not None and self.writing[0] == pack_id:
+            return self.writing[1]
+        return self._segments.get(pack_id, sequence)
 
     def _segment(self, sequence: int) -> OpenSegment:
-        if self.writing is not None and self.writing[0] == sequence:
-            return self.writing[1]
-        return self._segments.get(sequence, self.map.packs[sequence])
+        return self._pack(self.map.packs[sequence], sequence)
 
     def runs(self, partition: int, place: Place) -> Iterator[tuple[Place, Run]]:
         """The runs of objects from `place` on, with the places they begin at."""
@@ -217,25 +253,44 @@ class TapeReader:
         low, high = stretch.extent.block, index.bounds(stretch.extent)[0]
         block = bisect_right(index.first_bytes, first, low, high) - 1
         last = bisect_left(index.first_bytes, upto, low, high)
-        step = READ_SIZE // BLOCK_SIZE
         if block < low:
             raise DamageError(f"byte {first} of the tape is missing in {stretch.sequence:08d}")
-        for number in range(block, last, step):
-            blocks = range(number, min(number + step, last))
-            first = self._read_blocks(segment, blocks, first, upto, views)
+        for rows in _portions(index, block, last):
+            if index.kinds[rows[0]] == Kind.REF:
+                first = self._read_reference(index, rows[0], first, upto, views)
+            else:
+                starts = index.first_bytes[rows.start : rows.stop]
+                first = self._read_blocks(Blocks(segment, rows, starts), first, upto, views)
         if first < upto:
             raise DamageError(f"byte {first} of the tape is missing in {stretch.sequence:08d}")
 
-    def _read_blocks(
-        self, segment: OpenSegment, blocks: range, first: int, upto: int, views: list[memoryview]
+    def _read_reference(
+        self, index: SegmentIndex, row: int, first: int, upto: int, views: list[memoryview]
     ) -> int:
-        """Read and check a row of blocks; gives the byte after what was added to `views`."""
+        """Read what a REF stands for, as `_read_blocks`."""
+        payload, start = index.references[row], index.first_bytes[row]
+        reference = Reference.decode(payload)
+        target = self._pack(reference.pack)
+        rows = target.index.rows_of(reference)
+        if rows is None:
+            raise DamageError(f"pack {reference.pack.hex()} does not have the blocks referred to")
+        stop = min(reference.count, -(-(upto - start) // BLOCK_SIZE))
+        for low in range((first - start) // BLOCK_SIZE, stop, BLOCKS_READ):
+            part = rows[low : min(low + BLOCKS_READ, stop)]
+            starts = range(start + low * BLOCK_SIZE, start + stop * BLOCK_SIZE, BLOCK_SIZE)
+            hashes = payload[Reference.SIZE + low * HASH_SIZE :]
+            first = self._read_blocks(Blocks(target, part, starts, hashes), first, upto, views)
+        return first
+
+    def _read_blocks(self, blocks: Blocks, first: int, upto: int, views: list[memoryview]) -> int:
+        """Read and check blocks; gives the byte after what was added to `views`."""
+        segment, rows, starts, hashes = blocks
         index, seed = segment.index, segment.seed
-        base = index.offsets[blocks[0]] - FrameHeader.SIZE
-        end = index.offsets[blocks[-1]] + index.stored_lengths[blocks[-1]]
+        base = index.offsets[rows[0]] - FrameHeader.SIZE
+        end = index.offsets[rows[-1]] + index.stored_lengths[rows[-1]]
         region = memoryview(self._files.pread(segment.fd, end - base, base))
-        for block in blocks:
-            at, start = index.offsets[block] - base, index.first_bytes[block]
+        for number, (block, start) in enumerate(zip(rows, starts, strict=False)):
+            at = index.offsets[block] - base
             length = index.lengths[block]
             stored = region[at : at + index.stored_lengths[block]]
             crc = crc32c(stored, crc32c(region[at - 64 : at - 4], seed))
@@ -243,6 +298,8 @@ class TapeReader:
                 raise DamageError(
                     f"frame {index.numbers[block]} at byte {base + at - 64} is damaged"
                 )
+            if hashes and region[at - 36 : at - 4] != hashes[number * 32 : number * 32 + 32]:
+                raise DamageError(f"frame {index.numbers[block]} is not the block referred to")
             if index.codecs[block]:
                 stored = self._unpack(stored, index.codecs[block], length)
             plain = stored or ZEROS[:length]
@@ -257,3 +314,14 @@ class TapeReader:
         if codec != Codec.ZSTD:
             raise DamageError(f"codec {codec} means nothing in this version")
         return self._decompressor.unpack(stored, length)
+
+
+def _portions(index: SegmentIndex, row: int, last: int) -> Iterator[range]:
+    """Rows that are read together: blocks that follow each other, or a REF by itself."""
+    while row < last:
+        stop = min(row + BLOCKS_READ, last)
+        if not index.blocks_only(range(row, stop)):
+            found = index.kinds.index(Kind.REF, row)
+            stop = found if found > row else row + 1
+        yield range(row, stop)
+        row = stop

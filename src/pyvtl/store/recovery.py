@@ -274,4 +274,5 @@ def pack_of(header: SegmentHeader, index: SegmentIndex, length: int, chain: byte
         commit=index.commit,
         attributes=index.attributes,
         extents=tuple(index.extents),
+        references=index.packs() - {header.pack_id},
     )

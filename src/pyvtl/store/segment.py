@@ -1,5 +1,6 @@
 """Write one segment: frames go in at its end, and nothing that stands is ever changed."""
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,11 +25,15 @@ from pyvtl.store.format import (
     seed_of,
 )
 from pyvtl.store.index import SegmentIndex
+from pyvtl.store.references import file_name
+from pyvtl.store.runs import Block, Finder, Run, Runs, Source
 from pyvtl.wire.checksum import crc32c
 from pyvtl.wire.layout import Buffer
 
 ALLOCATION_STEP = 16 << 20
 FRAME_SIZE = 64
+NOTES_SIZE = 8 << 20
+"""Notes that a segment holds at most, about: they are kept in memory until it is closed."""
 
 
 @lru_cache(64)
@@ -39,7 +44,7 @@ def zero_hash(key: bytes, size: int) -> bytes:
 
 def segment_name(header: SegmentHeader) -> str:
     """The file name of a segment; what counts stands in its header."""
-    return f"{header.sequence:08d}-{header.pack_id.hex()}.segment"
+    return file_name(header.sequence, header.pack_id)
 
 
 class Allocation:
@@ -70,8 +75,14 @@ class SegmentWriter:
     """
 
     def __init__(
-        self, allocation: Allocation, header: SegmentHeader, key: bytes, compressor: Compressor
+        self,
+        allocation: Allocation,
+        header: SegmentHeader,
+        key: bytes,
+        compressor: Compressor,
+        finder: Finder | None = None,
     ) -> None:
+        """With a `finder`, blocks that it knows become REF frames."""
         self.header, self.limit = header, allocation.limit
         self.path, self.fd = allocation.path, allocation.fd
         self.end = SegmentHeader.SIZE
@@ -81,6 +92,8 @@ class SegmentWriter:
         self._seed = seed_of(header.pack_id)
         self._headers: list[bytes] = []
         self._notes: list[bytes] = []
+        self._notes_size = 0
+        self._runs = None if finder is None else Runs(finder, Source(header.pack_id))
         self._pending: list[Buffer] = []
         self._written = 0
         self._chain = blake3(header.predecessor_chain, key=key)
@@ -95,11 +108,56 @@ class SegmentWriter:
 
     def add_block(self, partition: int, first_byte: int, block: Buffer) -> None:
         """Add a block of the stream; the buffer may not change until `flush` has returned."""
-        size = len(block)
         digest = blake3(block, key=self._key).digest()
+        zero = not block[0] and digest == zero_hash(self._key, len(block))
+        added = Block(partition, first_byte, block, digest, zero)
+        if self._runs is None:
+            self._store(added)
+        else:
+            self._put(self._runs.offer(added))
+
+    def end_file(self) -> None:
+        """A filemark follows the blocks so far."""
+        if self._runs is not None:
+            self._put(self._runs.end_file())
+
+    def finish(self) -> None:
+        """Put the blocks so far into frames, those too that might have become part of a REF."""
+        if self._runs is not None:
+            self._put(self._runs.finish())
+
+    @property
+    def rows(self) -> Mapping[bytes, int]:
+        """The rows of the blocks that others may refer to, by their hashes."""
+        return {} if self._runs is None else self._runs.rows
+
+    def has_room(self, byte_count: int) -> bool:
+        """Whether so many bytes more fit into the segment, and its footer into memory."""
+        fits = self.end + self._held + byte_count <= self.limit
+        return fits and self._notes_size < NOTES_SIZE
+
+    @property
+    def _held(self) -> int:
+        return 0 if self._runs is None else self._runs.held_bytes
+
+    def _put(self, items: Sequence[Block | Run]) -> None:
+        for item in items:
+            match item:
+                case Block():
+                    self._store(item)
+                case Run(partition, first_byte, reference, hashes):
+                    if self._runs is not None:
+                        self._runs.referred(len(self._headers))
+                    self.add_note(Kind.REF, partition, first_byte, reference.encode() + hashes)
+
+    def _store(self, added: Block) -> None:
+        partition, first_byte, block, digest, zero = added
+        size = len(block)
         kind: int = Kind.DATA
         codec: int = Codec.RAW
-        if not block[0] and digest == zero_hash(self._key, size):
+        if self._runs is not None:
+            self._runs.stored(added, len(self._headers))
+        if zero:
             kind, block = Kind.ZERO, b""
         elif packed := self._pack(block):
             codec, block = Codec.ZSTD, packed
@@ -135,11 +193,14 @@ class SegmentWriter:
         header = seal_frame(head, payload, self._seed)
         self._headers.append(header)
         self._notes.append(payload)
+        self._notes_size += len(payload)
         self._pending += (header, payload)
         self.end += FRAME_SIZE + len(payload)
 
     def flush(self) -> None:
         """Hand all frames to the file."""
+        if self._runs is not None:
+            self._runs.keep()
         if self._pending:
             self._allocation.reach(self.end)
             self._written = write_all(self._files, self.fd, self._pending, self._written)
@@ -147,8 +208,8 @@ class SegmentWriter:
 
     def reserve(self, byte_count: int) -> None:
         """Take disk space for so many bytes more, and for the footer that comes after them."""
-        footer = len(self._headers) * FRAME_SIZE + sum(map(len, self._notes)) + FooterTail.SIZE
-        self._allocation.reach(self.end + byte_count + footer)
+        footer = len(self._headers) * FRAME_SIZE + self._notes_size + FooterTail.SIZE
+        self._allocation.reach(self.end + self._held + byte_count + footer)
 
     def commit(self, ends: list[Place]) -> None:
         """Add a COMMIT that says where the partitions end."""

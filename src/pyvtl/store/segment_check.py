@@ -24,8 +24,9 @@ from pyvtl.store.format import (
     keyed_hash,
     seed_of,
 )
-from pyvtl.store.loading import TapeFolder, pack_id_of
+from pyvtl.store.loading import TapeFolder
 from pyvtl.store.recovery import Footer, read_footer, scan
+from pyvtl.store.references import pack_id_of
 from pyvtl.wire.layout import Buffer
 
 

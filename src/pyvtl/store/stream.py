@@ -64,6 +64,7 @@ class Stream:
     def add_filemarks(self, count: int) -> None:
         """Append filemarks; the grid starts afresh after them."""
         self._end_block()
+        self.segment.end_file()
         if self._run_kind is not RunKind.FILEMARKS:
             self._begin_run(RunKind.FILEMARKS, 0)
         self._run_objects += count
@@ -75,6 +76,7 @@ class Stream:
     def finish(self) -> None:
         """Put all there is into frames: the block begun and the objects not yet noted."""
         self._end_block()
+        self.segment.finish()
         self.note_objects()
 
     def note_objects(self) -> None:

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pyvtl.store.format import BEGINNING, NO_CHAIN, NO_PACK, AttributesFrame, Commit, Place
@@ -25,6 +25,8 @@ class Pack:
     commit: Commit | None = None
     attributes: AttributesFrame | None = None
     extents: tuple[Extent, ...] = ()
+    references: frozenset[bytes] = field(default=frozenset(), compare=False)
+    """The other packs that it refers to; the catalog has them in a table of their own."""
 
 
 class Stretch(NamedTuple):

@@ -19,7 +19,7 @@ from pyvtl.store.format import (
     seed_of,
 )
 from pyvtl.store.index import Extent
-from pyvtl.store.loading import Loaded, TapeFolder, remove_segment
+from pyvtl.store.loading import Loaded, TapeFolder
 from pyvtl.store.reader import OpenSegment, SegmentFiles, TapeReader
 from pyvtl.store.recovery import pack_of
 from pyvtl.store.segment import Allocation, SegmentWriter, segment_name
@@ -54,7 +54,7 @@ class TapeWriter:
         self.failure: str | None = None
         self.compressor = Compressor()
         self._folder, self._files, self._follow = folder, folder.files, follow
-        self._segments = SegmentFiles(folder.files, folder.path)
+        self._segments = SegmentFiles(folder.files, folder.path, folder.references.path_of)
         self.reader = TapeReader(folder.files, self._segments)
         self.reader.map = self.map
         self._last = loaded.last
@@ -87,7 +87,7 @@ class TapeWriter:
         """Append a record after `begin`; its buffers may not change until `flush`."""
         stream = self._stream
         assert stream is not None
-        if stream.segment.end + size > stream.segment.limit:
+        if not stream.segment.has_room(size):
             stream = self._roll(stream)
         stream.add_record(data, size)
 
@@ -246,14 +246,16 @@ class TapeWriter:
             barcode=self._folder.barcode.encode("ascii").ljust(32),
         )
         try:
-            segment = SegmentWriter(allocation, header, self._folder.key, self.compressor)
+            segment = SegmentWriter(
+                allocation, header, self._folder.key, self.compressor, self._folder.dedup
+            )
             self._add_attributes(segment)
         except OSError:
             self._files.close(allocation.fd)
             raise
         self.map.packs[header.sequence] = pack_id
         opened = OpenSegment(segment.fd, seed_of(pack_id), segment.index())
-        self.reader.writing = header.sequence, opened
+        self.reader.writing = pack_id, opened
         return segment
 
     def _add_attributes(self, segment: SegmentWriter) -> None:
@@ -294,6 +296,8 @@ class TapeWriter:
         self._last = pack
         self._sequence += 1
         self._became_durable(pack, True)
+        if self._folder.dedup is not None:
+            self._folder.dedup.publish(pack.pack_id, segment.rows)
 
     def _pack_written(self, segment: SegmentWriter) -> Pack:
         return pack_of(segment.header, segment.index(), segment.end, NO_CHAIN)
@@ -312,8 +316,8 @@ class TapeWriter:
         """
         for _ in range(min(count, len(self._obsolete))):
             sequence, pack_id = self._obsolete.popitem()
-            self._segments.forget(sequence)
-            remove_segment(self._folder, sequence, pack_id)
+            self._segments.forget(pack_id)
+            self._folder.references.remove(sequence, pack_id)
 
     def _abandon(self, segment: SegmentWriter) -> None:
         """Cut a failed segment to what is known to be on the disk; loading closes it later."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pyvtl.cloud.local_packs import LocalPack, local_pack, refuse_foreign
-from pyvtl.media.vault import TapeAtRest
+from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.store.compression import Compressor
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import LocalFiles

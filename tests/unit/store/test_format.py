@@ -89,8 +89,9 @@ def test_notes() -> None:
     assert AttributesFrame(capacity_0=1 << 30, write_protected=True).encode().hex() == (
         "01010000000000000000000040000000" + "00" * 24
     )
-    assert Reference(pack=PACK, first_frame=7, count=16).encode().hex() == (
-        "000102030405060708090a0b0c0d0e0f0000000700000010"
+    reference = Reference(pack=PACK, first_frame=7, count=16, plain_bytes=1_000_000)
+    assert reference.encode().hex() == (
+        "000102030405060708090a0b0c0d0e0f000000070000001000000000000f4240"
     )
 
 

@@ -1,0 +1,92 @@
+"""Which packs refer to which: rows of the catalog, committed before they count."""
+
+from collections.abc import Collection, Iterable
+
+from pyvtl.store.catalog import PUT_REFERENCE, Catalog
+
+CLAIM = """
+INSERT OR IGNORE INTO pack_references SELECT ?, ?, ? WHERE
+    EXISTS (SELECT 1 FROM packs WHERE pack_id=? AND sealed) OR
+    EXISTS (SELECT 1 FROM kept_packs WHERE pack_id=?)
+"""
+PLACE = """
+SELECT barcode, sequence FROM packs WHERE pack_id=?
+UNION SELECT barcode, sequence FROM kept_packs WHERE pack_id=?
+"""
+UNNEEDED = """
+DELETE FROM kept_packs WHERE NOT EXISTS
+    (SELECT 1 FROM pack_references WHERE pack_references.pack_id = kept_packs.pack_id)
+RETURNING barcode, sequence, pack_id
+"""
+COMPLETE = "references"
+"""The fact that all references in all segments have their rows."""
+
+
+class CatalogReferences:
+    """The `ReferenceTable` of a data folder.  Raises CatalogError."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self.complete = bool(catalog.query("SELECT 1 FROM facts WHERE name=?", COMPLETE))
+        """Unless it is, nothing may be deleted: it is not known what is referred to."""
+
+    def completed(self, rows: Iterable[tuple[bytes, bytes, str]]) -> None:
+        """These rows (holder, pack, barcode of the holder) are all that were missing."""
+        with self._catalog.transaction() as db:
+            db.executemany(PUT_REFERENCE, rows)
+            db.execute("INSERT OR IGNORE INTO facts VALUES (?)", (COMPLETE,))
+        self.complete = True
+
+    def place_of(self, pack_id: bytes) -> tuple[str, int] | None:
+        rows = self._catalog.query(PLACE, pack_id, pack_id)
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def claim(self, barcode: str, holder: bytes, pack_id: bytes) -> bool:
+        self._catalog.settle()
+        with self._catalog.transaction() as db:
+            db.execute(CLAIM, (holder, pack_id, barcode, pack_id, pack_id))
+            row = "SELECT 1 FROM pack_references WHERE holder=? AND pack_id=?"
+            return db.execute(row, (holder, pack_id)).fetchone() is not None
+
+    def release(self, barcode: str, sequence: int, pack_id: bytes) -> bool:
+        self._catalog.settle()
+        with self._catalog.transaction() as db:
+            db.execute("DELETE FROM packs WHERE pack_id=?", (pack_id,))
+            needed = "SELECT 1 FROM pack_references WHERE pack_id=?"
+            if self.complete and db.execute(needed, (pack_id,)).fetchone() is None:
+                return True
+            kept = "INSERT OR REPLACE INTO kept_packs VALUES (?,?,?)"
+            db.execute(kept, (pack_id, barcode, sequence))
+            return False
+
+    def drop(self, holders: Collection[bytes]) -> list[tuple[str, int, bytes]]:
+        held = [h for h in holders if self._has_rows(h)]
+        if not held or not self.complete:
+            return []
+        with self._catalog.transaction() as db:
+            ids = [(holder,) for holder in held]
+            db.executemany("DELETE FROM pack_references WHERE holder=?", ids)
+            return [(row[0], row[1], row[2]) for row in db.execute(UNNEEDED).fetchall()]
+
+    def drop_unneeded(self) -> list[tuple[str, int, bytes]]:
+        """As `drop`: what a crash kept from being deleted when its last row went."""
+        if not self.complete:
+            return []
+        with self._catalog.transaction() as db:
+            return [(row[0], row[1], row[2]) for row in db.execute(UNNEEDED).fetchall()]
+
+    def holders(self, barcode: str) -> set[bytes]:
+        rows = "SELECT DISTINCT holder FROM pack_references WHERE barcode=?"
+        return {row[0] for row in self._catalog.query(rows, barcode)}
+
+    def kept(self, barcode: str) -> set[bytes]:
+        rows = "SELECT pack_id FROM kept_packs WHERE barcode=?"
+        return {row[0] for row in self._catalog.query(rows, barcode)}
+
+    def all_kept(self) -> set[bytes]:
+        """The packs that are kept for those that refer to them, of all tapes."""
+        return {row[0] for row in self._catalog.query("SELECT pack_id FROM kept_packs")}
+
+    def _has_rows(self, holder: bytes) -> bool:
+        row = "SELECT 1 FROM pack_references WHERE holder=? LIMIT 1"
+        return bool(self._catalog.query(row, holder))

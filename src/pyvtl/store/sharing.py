@@ -1,0 +1,133 @@
+"""What the tapes of a data folder share: packs that refer to each other, and the dedup index."""
+
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread
+
+import lmdb
+
+from pyvtl.store.block_index import ENTRIES, LmdbIndex
+from pyvtl.store.catalog import Catalog
+from pyvtl.store.dedup import Dedup, Scope, footer_at, publish_all
+from pyvtl.store.files import FileLayer
+from pyvtl.store.loading import SEGMENT_NAME
+from pyvtl.store.recovery import index_of, scan
+from pyvtl.store.reference_table import CatalogReferences
+from pyvtl.store.references import SharedPacks, SharedTape, folders_in, pack_id_of
+
+INDEX = "index"
+
+
+class Sharing:
+    """One per data folder.  `files`, and folders of tapes under `path`/tapes.
+
+    With a new catalog it first finds all references again: until then nothing may be deleted.
+    An index that was not left clean is made anew in the background, with no dedup meanwhile.
+    """
+
+    def __init__(
+        self,
+        files: FileLayer,
+        path: Path,
+        catalog: Catalog,
+        scope: Scope = Scope.OFF,
+        entries: int = ENTRIES,
+    ) -> None:
+        self._files, self._scope, self._tapes = files, scope, path / "tapes"
+        self._table = CatalogReferences(catalog)
+        self._packs = SharedPacks(files, self._tapes, self._table)
+        if not self._table.complete:
+            self._find_references()
+        for place in self._table.drop_unneeded():
+            self._packs.unlink(*place)
+        self._closing = Event()
+        self._index = None if scope is Scope.OFF else _open(files, path / INDEX, scope, entries)
+        self._builder: Thread | None = None
+        if self._index is not None and not self._index.complete:
+            self._builder = Thread(target=self._build, name="dedup index", daemon=True)
+            self._builder.start()
+
+    def of(self, barcode: str) -> SharedTape:
+        """What a tape has to know of the others."""
+        return self._packs.of(barcode)
+
+    def dedup(self, barcode: str, tape_id: bytes) -> Dedup | None:
+        """What finds blocks for a tape, if that is wanted and possible."""
+        if self._index is None:
+            return None
+        return Dedup(self._files, self._index, self.of(barcode), tape_id, self._scope)
+
+    def delete(self, barcode: str, names: Collection[str]) -> None:
+        """Delete these segments of a tape, or keep those that others refer to until none does."""
+        shared = self.of(barcode)
+        kept = shared.settle([pack_id_of(name) for name in names])
+        for name in sorted(names, reverse=True):  # What refers to others of them goes first.
+            if pack_id_of(name) not in kept:
+                shared.remove(int(name.partition("-")[0]), pack_id_of(name))
+
+    def close(self) -> None:
+        """Stop what runs in the background and leave the index clean."""
+        self._closing.set()
+        if self._builder is not None:
+            self._builder.join()
+        if self._index is not None:
+            self._index.close()
+
+    def _build(self) -> None:
+        assert self._index is not None
+        with suppress(OSError):
+            publish_all(self._files, self._tapes, self._index, self._scope, self._closing.is_set)
+            if not self._closing.is_set():
+                self._index.completed()
+
+    def _find_references(self) -> None:
+        """Put into the catalog what all segments say; with one that cannot be read, not yet."""
+        with suppress(OSError):
+            self._table.completed(list(self._references()))
+
+    def _references(self) -> Iterator[tuple[bytes, bytes, str]]:
+        for folder in folders_in(self._files, self._tapes):
+            for name in _segments(self._files, folder):
+                holder = pack_id_of(name)
+                for pack_id in _referred_to(self._files, folder / name, holder):
+                    yield holder, pack_id, folder.name
+
+
+def rebuild_index(files: FileLayer, path: Path, scope: Scope, entries: int = ENTRIES) -> int:
+    """Make the dedup index of a data folder anew; gives how many packs it knows."""
+    (path / INDEX / "clean").unlink(missing_ok=True)
+    index = LmdbIndex(files, path / INDEX, scope.value, entries)
+    try:
+        found = publish_all(files, path / "tapes", index, scope)
+        index.completed()
+    finally:
+        index.close()
+    return found
+
+
+def _open(files: FileLayer, path: Path, scope: Scope, entries: int) -> LmdbIndex | None:
+    """The index, or None when there cannot be one: it is a help, and tapes do without."""
+    try:
+        return LmdbIndex(files, path, scope.value, entries)
+    except (lmdb.Error, OSError):
+        return None
+
+
+def _segments(files: FileLayer, folder: Path) -> list[str]:
+    try:
+        return [name for name in files.listdir(folder) if SEGMENT_NAME.fullmatch(name)]
+    except NotADirectoryError:
+        return []
+
+
+def _referred_to(files: FileLayer, path: Path, pack_id: bytes) -> Collection[bytes]:
+    """The other packs that a segment refers to, however damaged it is."""
+    footer = footer_at(files, path, pack_id)
+    if footer is not None:
+        return footer.index().packs() - {pack_id}
+    fd = files.open(path)
+    try:
+        return index_of(scan(files, fd, pack_id).frames).packs() - {pack_id}
+    finally:
+        files.close(fd)
