@@ -1,9 +1,9 @@
 """CPU time that a cartridge takes to write and to read 64 KiB, without any drive above it.
 
-PYTHONPATH=src python benchmarks/cartridge_speed.py FOLDER [RECORD_SIZE] [random|text] [raw]
+python -m benchmarks.cartridge_speed FOLDER [RECORD_SIZE] [random|text] [raw] [encrypted]
 
 Text is words of English in random order, which zstd stores in a third; `raw` switches
-compression off.
+compression off, `encrypted` encryption on.
 """
 
 import os
@@ -68,12 +68,14 @@ def read(tape: Cartridge) -> None:
         found = tape.read(at, 2 << 20)
 
 
-def main(parent: str, record_size: str = str(UNIT), kind: str = "random", *raw: str) -> None:
+def main(parent: str, record_size: str = str(UNIT), kind: str = "random", *options: str) -> None:
     """Write a tape in a new folder under `parent`, read it back, and delete it."""
     with tempfile.TemporaryDirectory(dir=parent) as name:
         folder = TapeFolder(LocalFiles(), Path(name), bytes(32), bytes(16), "BENCH1L5")
+        if "encrypted" in options:
+            folder = folder.encrypted(bytes(32))
         tape = Cartridge(folder, AttributesFrame(capacity_0=TOTAL * 2))
-        write(tape, int(record_size), kind, compress=not raw)
+        write(tape, int(record_size), kind, compress="raw" not in options)
         with timed("sync"):
             tape.sync()
         with timed("read"):

@@ -28,14 +28,18 @@ class Tapes:
         self.table.completed([])
         self.packs = SharedPacks(files, TAPES, self.table)
         self.index = MemoryIndex()
+        self.data_keys: dict[str, bytes] = {}
+        """Of encrypted tapes, by barcode."""
 
     def folder(self, barcode: str, segment_bytes: int = 4 << 20) -> TapeFolder:
         shared, tape_id = self.packs.of(barcode), barcode.encode().ljust(16)
         dedup = Dedup(self.files, self.index, shared, tape_id, self.scope)
         path = TAPES / barcode
-        return TapeFolder(
+        folder = TapeFolder(
             self.files, path, KEY, tape_id, barcode, segment_bytes, shared=shared, dedup=dedup
         )
+        data_key = self.data_keys.get(barcode)
+        return folder if data_key is None else folder.encrypted(data_key)
 
     def load(self, barcode: str, segment_bytes: int = 4 << 20) -> Cartridge:
         known = self.catalog.known(barcode)

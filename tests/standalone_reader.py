@@ -1,5 +1,6 @@
 """Reads a tape with nothing but docs/format.md: it knows no module of pyvtl."""
 
+import json
 import struct
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 from crc32c import crc32c
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from zstandard import ZstdDecompressor
 
 HEADER = struct.Struct(">4sBBHIIB3sQ32sI")
@@ -53,9 +55,14 @@ def read_segment(path: Path) -> Segment | None:
     return Segment(data, pack_id, generation, sequence, struct.unpack_from(">16sQ32s", data, 64))
 
 
-def frames_of(segment: Segment, key: bytes) -> Iterator[Frame]:
+def derive(context: str, data: bytes) -> bytes:
+    return blake3(data, derive_key_context=context).digest()
+
+
+def frames_of(segment: Segment, key: bytes, data_key: bytes = b"") -> Iterator[Frame]:
     """The frames from offset 4096 until one is not whole."""
     at, number, data, seed = 4096, 0, segment.data, crc32c(segment.pack_id)
+    cipher = AESGCM(derive("pyvtl format 1 key of a pack", data_key + segment.pack_id))
     while data[at : at + 4] == b"VTLF":
         header = data[at : at + 64]
         _, kind, codec, _, numbered, stored, partition, plain, first, digest, crc = HEADER.unpack(
@@ -64,6 +71,9 @@ def frames_of(segment: Segment, key: bytes) -> Iterator[Frame]:
         payload = data[at + 64 : at + 64 + stored]
         if crc32c(payload, crc32c(header[:60], seed)) != crc or numbered != number:
             return
+        if codec & 2:
+            nonce = bytes(8) + number.to_bytes(4, "big")
+            payload, codec = cipher.decrypt(nonce, payload, header[:60]), codec & 1
         frame = Frame(header, kind, codec, partition, int.from_bytes(plain, "big"), first, payload)
         if blake3(block_of(frame), key=key).digest() != digest:
             raise BadTapeError(f"the hash of frame {number} does not fit")
@@ -154,10 +164,19 @@ class Partition:
             at += size or 0
 
 
-def read_tape(folder: Path, key: bytes) -> list[list[bytes | None]]:
+def unwrapped(folder: Path, master_key: bytes) -> bytes:
+    """The data key of an encrypted tape."""
+    kept = json.loads((folder / "key.json").read_bytes())
+    nonce, wrapped = bytes.fromhex(kept["nonce"]), bytes.fromhex(kept["wrapped_key"])
+    return AESGCM(master_key).decrypt(nonce, wrapped, folder.name.encode())
+
+
+def read_tape(folder: Path, key: bytes, data_key: bytes = b"") -> list[list[bytes | None]]:
     """The objects of every partition: the bytes of a record, None for a filemark."""
+    if data_key:
+        key = derive("pyvtl format 1 hash key of an encrypted tape", data_key)
     found = [read_segment(path) for path in folder.glob("*.segment")]
-    held = [(s, committed(list(frames_of(s, key)))) for s in found if s is not None]
+    held = [(s, committed(list(frames_of(s, key, data_key)))) for s in found if s is not None]
     held = [(segment, frames) for segment, frames in held if frames]
     newest = max((segment.generation for segment, _ in held), default=0)
     current = [entry for entry in held if entry[0].generation == newest]

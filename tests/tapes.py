@@ -15,8 +15,15 @@ Objects = list[bytes | None]
 """The bytes of records; None for a filemark."""
 
 
-def load_tape(files: FileLayer, path: Path = FOLDER, segment_bytes: int = 300_000) -> Cartridge:
+def load_tape(
+    files: FileLayer,
+    path: Path = FOLDER,
+    segment_bytes: int = 300_000,
+    data_key: bytes | None = None,
+) -> Cartridge:
     folder = TapeFolder(files, path, KEY, bytes(16), path.name, segment_bytes)
+    if data_key is not None:
+        folder = folder.encrypted(data_key)
     return Cartridge(folder, AttributesFrame(capacity_0=1 << 30))
 
 

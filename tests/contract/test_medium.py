@@ -25,7 +25,7 @@ BEGINNING = Position()
 Objects = Sequence[Record | Filemark]
 
 
-@pytest.fixture(params=["memory", "cartridge"])
+@pytest.fixture(params=["memory", "cartridge", "encrypted"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Medium]]:
     """Opens the same medium again and again."""
     media: list[Medium] = []
@@ -36,6 +36,8 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
 
     def load() -> Medium:
         folder = TapeFolder(LocalFiles(), tmp_path, bytes(32), bytes(16), "DEMO01L5", 1 << 20)
+        if request.param == "encrypted":
+            folder = folder.encrypted(bytes(32))
         media.append(Cartridge(folder, AttributesFrame(capacity_0=1 << 30)))
         return media[-1]
 

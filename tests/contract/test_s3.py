@@ -12,9 +12,9 @@ from pyvtl.cloud.objects import Absent
 from pyvtl.cloud.s3 import S3Store
 from pyvtl.cloud.s3_options import S3Options
 from tests.ports import free_port
+from tests.s3_answers import in_region, serving
 from tests.s3_clients import CREDENTIALS, bucket_on, s3_store
 from tests.seaweed import READER_KEY, SECRET_KEY, Seaweed
-from tests.wrong_region import serving_another_region
 
 NOWHERE = Bucket("no-such-bucket")
 
@@ -107,7 +107,7 @@ async def test_a_file_of_authorities_that_is_none(
 
 
 async def test_a_wrong_region_is_told_with_the_right_one() -> None:
-    async with serving_another_region("eu-north-1") as url:
+    async with serving(in_region("eu-north-1")) as url:
         reason = await reason_of(MisconfiguredError, S3Options(url, "us-east-1"))
     assert reason == (
         "the bucket no-such-bucket is in eu-north-1, not in us-east-1:"

@@ -135,6 +135,29 @@ def test_a_file_that_cannot_be_read_stops_the_start_with_a_reason(
     assert "Traceback" not in done.stderr
 
 
+def test_a_killed_server_leaves_a_store_with_nothing_wrong(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as server:
+        created(server, "--barcode", "KILLED01")
+        (drive,) = load_tapes("127.0.0.1", server.port, 1)
+        with Tape("127.0.0.1", server.port, drive) as tape:
+            tape.ready()
+            tape.block_length(0)
+            tape.write(b"committed", block=None)
+            tape.write_filemarks()
+            tape.write(b"never committed", block=None)
+            server.kill()
+        (found,) = json.loads(server.run("store", "check", "--read-data", "--json"))
+        assert (found.pop("tape"), len(found.pop("pack"))) == ("KILLED01", 32)
+        assert found == {
+            "what": "a crash: it was left open",
+            "repair": "load the tape, which closes or removes what a crash left",
+            "harmless": True,
+        }
+        assert server.run("tape", "cat", "KILLED01") == "committed"
+        server.run("store", "check", "--repair")
+        assert server.run("store", "check").startswith("nothing is wrong (tapes: 1, segments: 1")
+
+
 def test_library_status_names_devices_and_counts_slots(server: Server) -> None:
     (status,) = json.loads(server.run("library", "status", "--json"))
     assert status["portals"] == [f"127.0.0.1:{server.port}"]
@@ -197,7 +220,8 @@ def test_a_stopped_server_is_told_from_one_that_runs(tmp_path: Path) -> None:
 
 def test_serve_tells_how_to_attach_and_makes_tapes_for_a_first_run(tmp_path: Path) -> None:
     with serving(tmp_path / "data", "--tapes", "3", "--size", "1GiB") as server:
-        assert len(json.loads(server.run("tape", "list", "--json"))) == 3
+        lists = (json.loads(server.run("tape", "list", "--json")) for _ in range(100))
+        assert any(len(tapes) == 3 for tapes in lists)  # The portal answers before they are made.
         server.stop()
         told = (tmp_path / "serve.log").read_text()
     portal = f"127.0.0.1:{server.port}"

@@ -76,6 +76,9 @@ async def test_a_tape_from_making_to_deleting(gateway: Gateway) -> None:
     assert await ask(gateway, "GET", "/tapes/TAPE0001") == (200, protected)
     assert await ask(gateway, "POST", "/tapes/TAPE0001/unprotect") == (200, tape)
     assert await ask(gateway, "GET", "/tapes") == (200, [tape])
+    status, refusal = await ask(gateway, "POST", "/tapes/TAPE0001/shred")
+    assert (status, refusal["error"]) == (409, "Storage")
+    assert "not encrypted" in refusal["message"]
     assert await ask(gateway, "DELETE", "/tapes/TAPE0001") == (200, None)
     assert await ask(gateway, "GET", "/tapes") == (200, [])
 

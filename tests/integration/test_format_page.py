@@ -9,12 +9,20 @@ import pytest
 
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.medium import Filemark, Position, Record
+from pyvtl.media.vault import Vault
 from pyvtl.store import format as on_disk
 from pyvtl.store.files import LocalFiles
 from pyvtl.store.format import AttributesFrame
+from pyvtl.store.keys import Secret
 from pyvtl.store.loading import TapeFolder
 from pyvtl.wire.layout import Structure
-from tests.standalone_reader import BadTapeError, frames_of, read_segment, read_tape
+from tests.standalone_reader import (
+    BadTapeError,
+    frames_of,
+    read_segment,
+    read_tape,
+    unwrapped,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
 KEY = bytes(range(32))
@@ -55,6 +63,17 @@ def test_so_is_one_of_which_each_kind_of_block_is_compressed_or_not(tmp_path: Pa
     blocks = [frame for frame in frames_of(segment, KEY) if frame.kind in (1, 2)]
     assert {(frame.kind, frame.codec) for frame in blocks} == {(1, 0), (1, 1), (2, 0)}
     assert read_tape(tmp_path, KEY)[0] == records
+
+
+def test_so_is_an_encrypted_one_with_its_master_key(tmp_path: Path) -> None:
+    records = [b"text " * 20_000, Random(1).randbytes(100_000), bytes(200_000), b"x"]
+    master_key = bytes(range(32))
+    vault = Vault(tmp_path, segment_bytes=1 << 20, secret=Secret(key=master_key), encrypt=True)
+    vault.create("DEMO01L5", 1 << 30)
+    write(vault.open("DEMO01L5"), *records)
+    vault.close()
+    folder = tmp_path / "tapes" / "DEMO01L5"
+    assert read_tape(folder, bytes(32), unwrapped(folder, master_key))[0] == records
 
 
 def test_so_is_one_that_was_overwritten_and_left_open(tmp_path: Path) -> None:

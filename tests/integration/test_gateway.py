@@ -190,6 +190,18 @@ async def test_a_damaged_catalog_stops_the_start_with_the_reason(tmp_path: Path)
         await Gateway(config(tmp_path)).start()
 
 
+async def test_a_wrong_encryption_key_stops_the_start_with_the_reason(tmp_path: Path) -> None:
+    def encrypting(key: str) -> Config:
+        return config(tmp_path, store={"encryption": "on", "encryption_key": key * 32})
+
+    async with Gateway(encrypting("00")) as gateway:
+        await tapes(gateway.library, "TAPE0001")
+    with pytest.raises(GatewayError, match="encrypted with another key than the one given"):
+        await Gateway(encrypting("11")).start()
+    async with Gateway(encrypting("00")) as gateway:
+        assert (await gateway.library.shred_tape("TAPE0001")).status == "SHREDDED"
+
+
 async def test_a_tape_that_a_crash_left_nowhere_is_placed_at_the_next_start(tmp_path: Path) -> None:
     async with Gateway(config(tmp_path)) as gateway:
         await tapes(gateway.library, "TAPE0001")

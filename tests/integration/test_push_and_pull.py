@@ -24,12 +24,14 @@ from pyvtl.cloud.sending import send_file
 from pyvtl.cloud.spans import PART_BYTES, measure
 from pyvtl.cloud.wrapping import Call
 from pyvtl.media.medium import Attributes, Position
+from pyvtl.media.vault import Vault
 from pyvtl.store.format import SegmentHeader, decode_header
+from pyvtl.store.keys import Secret
 from tests.faulty_store import FailsOnce, Recorded
 from tests.pushing import BLANK, MIB, TAPE, Gateway, check_promises, manifest_of, noise
 from tests.s3_clients import bucket_on
 from tests.seaweed import Seaweed
-from tests.tapes import as_medium, contents
+from tests.tapes import append, as_medium, contents
 
 LARGE = PART_BYTES + MIB
 """A segment that takes two parts."""
@@ -431,6 +433,19 @@ async def test_a_deleted_tape_leaves_a_tombstone_and_is_not_pulled(
     assert await other.pull(store) == []
     (refused,) = await other.pull(store, TAPE)
     assert refused.problem == f"tape {TAPE}: it was deleted"
+
+
+async def test_an_encrypted_tape_is_not_pushed_without_its_key(tmp_path: Path) -> None:
+    store, gateway = MemoryStore(), Gateway(tmp_path / "data")
+    gateway.path.mkdir()
+    vault = Vault(gateway.path, secret=Secret(bytes(range(32))), encrypt=True)
+    vault.create(TAPE, 1 << 30)
+    append(vault.open(TAPE), b"secret", None)
+    vault.close()
+    (refused,) = await gateway.push(store)
+    assert refused.problem is not None
+    assert "it is encrypted" in refused.problem
+    assert await read_head(store, TAPE) is None
 
 
 async def test_a_damaged_tape_is_not_pushed_and_the_others_are(one: Gateway) -> None:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pyvtl.cli.failure import CommandError
-from pyvtl.cli.options import DataDir, Json
+from pyvtl.cli.options import ConfigFile, DataDir, Json
 from pyvtl.cli.output import Column, Row, print_rows, progress_bar, size, tell
+from pyvtl.cli.secret import master_secret
 
 if TYPE_CHECKING:
     from pyvtl.media.checking import Amount, Finding
+    from pyvtl.store.keys import Secret
 
 
 def _text(name: str) -> Column:
@@ -27,12 +29,15 @@ def _what(row: Row) -> str:
 COLUMNS = (_text("tape"), _text("pack"), Column("WHAT", _what), _text("repair"))
 
 
-def rebuild(data_dir: DataDir) -> None:
-    """Make the catalog anew from the tapes themselves.  No server may be running."""
+def rebuild(data_dir: DataDir, config: ConfigFile = None) -> None:
+    """Make the catalog anew from the tapes themselves.  No server may be running.
+
+    How much is on an encrypted tape is learned now only with the key that the settings name.
+    """
     from pyvtl.media.vault import rebuild_catalog
 
     with _alone(data_dir):
-        found = rebuild_catalog(data_dir)
+        found = rebuild_catalog(data_dir, secret=_secret(data_dir, config))
     print(f"the catalog of {data_dir} was made anew from {found} tapes")
 
 
@@ -66,23 +71,26 @@ def check(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what --repair would do.")
     ] = False,
+    config: ConfigFile = None,
     as_json: Json = False,
 ) -> None:
     """Hold catalog, labels and segments against each other.  No server may be running.
 
     Exit status 0: nothing is wrong, or only what a crash leaves and the next start puts right.
+    Encrypted tapes are proved with the key that the settings name.
     """
     from pyvtl.media.checking import amount_of
     from pyvtl.media.mending import mend, steps
 
     with _alone(data_dir):
-        found = _findings(data_dir, read_data=read_data)
+        secret = _secret(data_dir, config)
+        found = _findings(data_dir, secret, read_data=read_data)
         planned = steps(found) if repair or dry_run else []
         for step in planned:
             tell(str(step))
         if planned and not dry_run:
-            mend(data_dir, found)
-            found = _findings(data_dir, read_data=read_data)
+            mend(data_dir, found, secret)
+            found = _findings(data_dir, secret, read_data=read_data)
         _print(found, amount_of(data_dir), as_json=as_json)
     wrong = sum(not finding.harmless for finding in found)
     if wrong:
@@ -102,11 +110,17 @@ def _alone(data_dir: Path) -> Iterator[None]:
         raise CommandError(str(error)) from None
 
 
-def _findings(data_dir: Path, *, read_data: bool) -> "list[Finding]":
+def _secret(data_dir: Path, config: Path | None) -> "Secret | None":
+    """The settings are read only if there are encrypted tapes."""
+    return master_secret(config) if any(data_dir.glob("tapes/*/key.json")) else None
+
+
+def _findings(data_dir: Path, secret: "Secret | None", *, read_data: bool) -> "list[Finding]":
     from pyvtl.media.checking import StoreCheck, amount_of
 
     with progress_bar("checking", amount_of(data_dir).bytes) as advance:
-        return list(StoreCheck(data_dir, read_data=read_data, advance=advance).findings())
+        check = StoreCheck(data_dir, read_data=read_data, advance=advance, secret=secret)
+        return list(check.findings())
 
 
 def _print(found: "list[Finding]", of: "Amount", *, as_json: bool) -> None:

@@ -11,8 +11,9 @@ import typer
 
 from pyvtl.cli.client import server_runs
 from pyvtl.cli.failure import CommandError
-from pyvtl.cli.options import DATA_DIR_VARIABLE, Json
+from pyvtl.cli.options import DATA_DIR_VARIABLE, ConfigFile, Json
 from pyvtl.cli.output import Column, Row, print_rows, progress_bar, size, tell
+from pyvtl.cli.secret import master_secret
 from pyvtl.config.folder import default_data_dir
 
 if TYPE_CHECKING:
@@ -67,13 +68,15 @@ def cat(
     number: Annotated[
         int, typer.Option("--file", min=0, help="Which file; filemarks end them, 0 is the first.")
     ] = 0,
+    config: ConfigFile = None,
 ) -> None:
     """Write the record bytes of one file of a tape to the standard output.
 
     Needs no server, and changes nothing in the data folder: `pyvtl tape cat TAPE01 | tar t`.
+    The key of an encrypted tape is taken from the settings, as `serve` takes it.
     """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Who reads no more has had enough: no error.
-    with _opened(data_dir, barcode) as contents:
+    with _opened(data_dir, barcode, config) as contents:
         file = _file(contents, barcode, number)
         _, damage = _write(contents, file, sys.stdout.buffer)
         sys.stdout.buffer.flush()
@@ -84,13 +87,15 @@ def extract(
     barcode: Barcode,
     data_dir: Folder,
     output: Annotated[Path, typer.Option(help="Folder for the files.", file_okay=False)],
+    config: ConfigFile = None,
     as_json: Json = False,
 ) -> None:
     """Write every file of a tape to a file of its own: file-0000.bin and so on.
 
     Needs no server, and changes nothing in the data folder.  Files that exist are not replaced.
+    The key of an encrypted tape is taken from the settings, as `serve` takes it.
     """
-    with _opened(data_dir, barcode) as contents:
+    with _opened(data_dir, barcode, config) as contents:
         try:
             output.mkdir(parents=True, exist_ok=True)
             rows = list(_extracted(contents, barcode, output))
@@ -101,14 +106,15 @@ def extract(
 
 
 @contextmanager
-def _opened(data_dir: Path, barcode: str) -> "Iterator[TapeContents]":
+def _opened(data_dir: Path, barcode: str, config: Path | None) -> "Iterator[TapeContents]":
     from pyvtl.media.medium import MediumError
-    from pyvtl.media.rescue import tape_contents
+    from pyvtl.media.rescue import is_encrypted, tape_contents
 
+    secret = master_secret(config) if is_encrypted(data_dir, barcode) else None
     if server_runs(data_dir):
         tell(f"a server runs on {data_dir}: what it has not yet committed is not read")
     try:
-        contents = tape_contents(data_dir, barcode)
+        contents = tape_contents(data_dir, barcode, secret)
     except MediumError as error:
         raise CommandError(str(error)) from None
     with closing(contents):

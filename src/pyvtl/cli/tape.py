@@ -1,4 +1,4 @@
-"""`pyvtl tape`: make, list, protect, delete and read tapes."""
+"""`pyvtl tape`: make, list, protect, shred, delete and read tapes."""
 
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from pyvtl.cli.output import Column, Row, print_rows, size
 from pyvtl.config.folder import default_data_dir
 from pyvtl.config.units import parse_size
 
-app = typer.Typer(help="Make, list, protect, delete and read tapes.", no_args_is_help=True)
+app = typer.Typer(help="Make, list, protect, shred, delete and read tapes.", no_args_is_help=True)
 app.command()(rescue.cat)
 app.command()(rescue.extract)
 
@@ -119,3 +119,14 @@ def unprotect(barcodes: Barcodes, data_dir: DataDir) -> None:
     client = Client(data_dir)
     for barcode in barcodes:
         client.post(f"/tapes/{barcode}/unprotect")
+
+
+@app.command()
+def shred(barcodes: Barcodes, data_dir: DataDir) -> None:
+    """Destroy the keys of encrypted tapes: nobody can read them ever again.  There is no way back.
+
+    A tape in a drive has to be unloaded first.  Copies of the data folder still have the keys.
+    """
+    client = Client(data_dir)
+    for barcode in barcodes:
+        client.post(f"/tapes/{barcode}/shred")

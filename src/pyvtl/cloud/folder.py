@@ -4,7 +4,6 @@ import errno
 import fcntl
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -103,7 +102,7 @@ class Folder:
 
     def remove(self, target: Path) -> None:
         """Remove a file, and the folders that it leaves empty.  Under the lock."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError):
             target.unlink()
             sync_folder(target.parent)
         with suppress(OSError):
@@ -112,10 +111,7 @@ class Folder:
 
 
 def _remove_unless_in_use(left: Path) -> None:
-    if left.is_dir():
-        shutil.rmtree(left)
-        return
-    fd = os.open(left, os.O_RDWR | os.O_CLOEXEC)
+    fd = os.open(left, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         left.unlink()

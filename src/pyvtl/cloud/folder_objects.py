@@ -52,7 +52,7 @@ class FolderObjects:
     def _demand(self, key: str, when: Condition) -> None:
         """Raise unless the condition holds.  Under the lock, so that it goes on holding."""
         match when:
-            case Absent() if self._path(key).exists():
+            case Absent() if self._path(key).is_file():
                 raise PreconditionFailedError(f"there is an object {key} already")
             case Unchanged(etag) if self._etag(key) != etag:
                 raise PreconditionFailedError(f"the object {key} is not the one with etag {etag}")
@@ -67,6 +67,8 @@ class FolderObjects:
         target = self._path(key)
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
+            if os.fstat(fd).st_dev != self._folder.root.stat().st_dev:
+                raise UnsupportedError(f"{path} cannot be linked to another file system")
             digest = file_digest(fd)
             keep_digest(fd, digest)
             os.fsync(fd)
@@ -92,11 +94,14 @@ class FolderObjects:
             spare.unlink(missing_ok=True)
 
     def _open(self, key: str) -> int:
+        path = self._path(key)
         try:
-            fd = os.open(self._path(key), os.O_RDONLY | os.O_CLOEXEC)
+            fd = -1 if path.is_dir() else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
+            fd = -1
+        if fd < 0:
             self._folder.root.stat()
-            raise NotFoundError(f"there is no object {key}") from None
+            raise NotFoundError(f"there is no object {key}")
         return fd
 
     def get(self, key: str, start: int, length: int | None) -> Content:

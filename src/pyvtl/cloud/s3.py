@@ -36,7 +36,12 @@ from pyvtl.cloud.objects import (
     check_span,
 )
 from pyvtl.cloud.s3_body import body_of
-from pyvtl.cloud.s3_errors import OutOfRangeError, explain, told_as_store_errors
+from pyvtl.cloud.s3_errors import (
+    AlreadyUnderWayError,
+    OutOfRangeError,
+    explain,
+    told_as_store_errors,
+)
 from pyvtl.cloud.s3_options import S3Options
 from pyvtl.cloud.s3_values import (
     checksum_field,
@@ -191,8 +196,9 @@ class S3Store:
                 answer = await self._client.delete_objects(
                     Bucket=self._bucket.name, Delete={"Objects": batch, "Quiet": True}
                 )
-                for error in answer.get("Errors", []):
-                    raise ClientError({"Error": error}, "DeleteObjects")
+            for error in answer.get("Errors", []):
+                subject = f"{self._bucket}{self._key(error['Key'])}"
+                raise explain(ClientError({"Error": error}, "DeleteObjects"), subject)
 
     async def copy(
         self, source: ObjectInfo, key: str, *, storage_class: str | None = None
@@ -211,6 +217,8 @@ class S3Store:
         try:
             async with self._told(key):
                 await self._client.restore_object(**self._at(key), RestoreRequest=request)
+        except AlreadyUnderWayError:
+            return
         except ArchivedError as error:  # InvalidObjectState: the class is none to restore from
             raise UnsupportedError(str(error)) from error
 

@@ -27,12 +27,17 @@ class OutOfRangeError(ObjectStoreError):
     """A span begins behind the end of an object; it stays in here."""
 
 
+class AlreadyUnderWayError(ObjectStoreError):
+    """An object is being restored already; it stays in here."""
+
+
 ERRORS: Mapping[type[ObjectStoreError], str] = {
     NotFoundError: "404 NoSuchKey NoSuchUpload",
     PreconditionFailedError: "412 PreconditionFailed ConditionalRequestConflict",
     ArchivedError: "InvalidObjectState",
     CorruptDataError: "BadDigest InvalidDigest InvalidPart InvalidPartOrder"
     " XAmzContentChecksumMismatch XAmzContentSHA256Mismatch",
+    AlreadyUnderWayError: "RestoreAlreadyInProgress",
     OutOfRangeError: "416 InvalidRange",
     UnsupportedError: "405 501 MethodNotAllowed NotImplemented",
     UnavailableError: "SlowDown RequestTimeout IncompleteBody OperationAborted InternalError"

@@ -1,5 +1,6 @@
 """Every setting there is: its section, name, default and bounds."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -15,6 +16,8 @@ from pyvtl.media.inventory import Geometry
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 LAST_ELEMENT_ADDRESS = 0xFFFF
+MASTER_KEY = re.compile(rb"[0-9a-fA-F]{64}")
+MIN_PASSPHRASE = 12
 MIN_SECRET, MAX_SECRET = 12, 16
 """CHAP secrets in bytes: RFC 7143 section 12.1.3 asks for 96 bits, initiators take up to 16."""
 
@@ -196,6 +199,16 @@ class StoreSection(Section):
     dedup_entries: int = Field(
         100_000_000, ge=100_000, description="blocks of 64 KiB that dedup remembers, about"
     )
+    encryption: Literal["off", "on"] = Field(
+        "off", description="whether new tapes are encrypted; it takes a key or a passphrase"
+    )
+    encryption_key_file: Path | None = Field(
+        None, description="file that holds the master key, 64 hex digits"
+    )
+    encryption_key: SecretStr | None = Field(None, description="the master key itself instead")
+    encryption_passphrase: SecretStr | None = Field(
+        None, description="a passphrase to make the master key from instead, 12 bytes or more"
+    )
     url: Annotated[str, AfterValidator(_as_location)] | None = Field(
         None, description="the object store: dir:PATH or s3://BUCKET/PREFIX"
     )
@@ -223,6 +236,40 @@ class StoreSection(Section):
     connect_timeout: Seconds = Field(10, gt=0, description="time to reach the S3 service")
     read_timeout: Seconds = Field(60, gt=0, description="time for the next bytes of its answer")
     attempts: int = Field(5, ge=1, le=100, description="how often to try what it does not answer")
+
+    @model_validator(mode="after")
+    def _encryption_complete(self) -> Self:
+        given = (self.encryption_key_file, self.encryption_key, self.encryption_passphrase)
+        ways = sum(way is not None for way in given)
+        if ways > 1:
+            raise ValueError(
+                "give one of encryption_key_file, encryption_key and encryption_passphrase"
+            )
+        if self.encryption == "on" and not ways:
+            raise ValueError("encryption needs encryption_key_file or encryption_passphrase")
+        _ = self.master_key
+        if (phrase := self.passphrase) is not None and len(phrase) < MIN_PASSPHRASE:
+            raise ValueError(f"encryption_passphrase must have {MIN_PASSPHRASE} bytes or more")
+        return self
+
+    @property
+    def master_key(self) -> bytes | None:
+        """The 32 bytes, from wherever they are kept."""
+        try:
+            text = _secret(self.encryption_key, self.encryption_key_file)
+        except OSError as error:
+            raise ValueError(f"encryption_key_file cannot be read: {error}") from None
+        if text is None:
+            return None
+        if not MASTER_KEY.fullmatch(text):
+            raise ValueError("the encryption key must be 64 hex digits: openssl rand -hex 32")
+        return bytes.fromhex(text.decode())
+
+    @property
+    def passphrase(self) -> bytes | None:
+        """What a master key is made from, when none is given."""
+        phrase = self.encryption_passphrase
+        return phrase.get_secret_value().encode() if phrase is not None else None
 
     @model_validator(mode="after")
     def _key_for_kms(self) -> Self:

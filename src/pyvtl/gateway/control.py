@@ -6,6 +6,7 @@
     GET    /tapes/{barcode}              one tape
     DELETE /tapes/{barcode}
     POST   /tapes/{barcode}/protect      and /unprotect
+    POST   /tapes/{barcode}/shred        destroy the key
 
 An error has a status of 4xx or 5xx and a body {"error": name, "message": text}.
 """
@@ -67,6 +68,7 @@ class Handlers:
             web.delete("/tapes/{barcode}", self.delete_tape),
             web.post("/tapes/{barcode}/protect", self.protect_tape),
             web.post("/tapes/{barcode}/unprotect", self.unprotect_tape),
+            web.post("/tapes/{barcode}/shred", self.shred_tape),
         ]
 
     async def show_library(self, request: web.Request) -> web.Response:
@@ -94,6 +96,9 @@ class Handlers:
 
     async def unprotect_tape(self, request: web.Request) -> web.Response:
         return _answer(TAPE, await self._library.protect_tape(_barcode(request), False))
+
+    async def shred_tape(self, request: web.Request) -> web.Response:
+        return _answer(TAPE, await self._library.shred_tape(_barcode(request)))
 
 
 def _barcode(request: web.Request) -> str:

@@ -17,7 +17,7 @@ from pyvtl.gateway.control_socket import listening_socket
 from pyvtl.gateway.errors import GatewayError, told_as_gateway_errors
 from pyvtl.gateway.folder import DataFolder
 from pyvtl.gateway.library import Library
-from pyvtl.gateway.service import node, server_limits
+from pyvtl.gateway.service import master_secret, node, server_limits
 from pyvtl.gateway.status import LibraryStatus, library_status
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.inventory import Inventory
@@ -101,13 +101,16 @@ class Gateway:
         folder = await asyncio.to_thread(DataFolder, path)
         stack.callback(folder.close)
         self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.gateway.id)
+        store = settings.store
         open_vault = partial(
             Vault,
             path,
             self._files,
-            segment_bytes=settings.store.segment_size,
-            dedup=Scope(settings.store.dedup),
-            dedup_entries=settings.store.dedup_entries,
+            segment_bytes=store.segment_size,
+            dedup=Scope(store.dedup),
+            dedup_entries=store.dedup_entries,
+            secret=master_secret(settings),
+            encrypt=store.encryption == "on",
         )
         with told_as_gateway_errors():
             vault = await asyncio.to_thread(open_vault)

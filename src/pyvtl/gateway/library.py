@@ -28,7 +28,8 @@ from pyvtl.media.inventory import (
     UnknownVolumeError,
     VolumeLoadedError,
 )
-from pyvtl.media.vault import Vault, Volume
+from pyvtl.media.vault import Vault
+from pyvtl.media.volume import Volume
 
 SMALLEST_TAPE: Final = 1 << 20
 LARGEST_TAPE: Final = 1 << 60
@@ -126,6 +127,13 @@ class Library:
                 pass  # It lies nowhere: a volume that a crash left between two steps.
             with told_as_gateway_errors():
                 await asyncio.to_thread(self._vault.delete, barcode)
+
+    async def shred_tape(self, barcode: str) -> Tape:
+        """Destroy the key of an encrypted tape; TapeNotFoundError, StorageError while in use."""
+        await self.show_tape(barcode)
+        with told_as_gateway_errors():
+            await asyncio.to_thread(self._vault.shred, barcode)
+        return await self.show_tape(barcode)
 
     async def protect_tape(self, barcode: str, write_protected: bool) -> Tape:
         """Make a tape read-only, or writable again, wherever it is; TapeNotFoundError."""

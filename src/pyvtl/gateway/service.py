@@ -1,4 +1,4 @@
-"""What settings mean for the iSCSI service: who may log in, to what, within which limits."""
+"""What settings mean: who may log in, to what, within which limits; who may read tapes."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from pyvtl.config.model import Config
 from pyvtl.iscsi.chap import ChapCredentials
 from pyvtl.iscsi.node import Node, TargetName, by_name
 from pyvtl.iscsi.session import Limits
+from pyvtl.store.keys import Secret
 
 
 def node(config: Config, target_names: Sequence[str]) -> Node:
@@ -37,3 +38,9 @@ def server_limits(config: Config) -> Limits:
         ping_after_seconds=portal.ping_after,
         ping_answer_seconds=portal.ping_timeout,
     )
+
+
+def master_secret(config: Config) -> Secret | None:
+    """What encrypted tapes are opened with, if it is given."""
+    key, passphrase = config.store.master_key, config.store.passphrase
+    return Secret(key, passphrase) if key or passphrase else None

@@ -1,10 +1,12 @@
 """A tape that nobody uses: what a copy of it elsewhere is made from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-from pyvtl.store.loading import Loaded
+from pyvtl.media.medium import MediumError
+from pyvtl.store.keys import is_encrypted
+from pyvtl.store.loading import KnownPack, TapeFolder, load_tape
 from pyvtl.store.references import file_name
 from pyvtl.store.repository import Label
 from pyvtl.store.tape_map import Pack
@@ -22,8 +24,14 @@ class TapeAtRest:
     packs: tuple[tuple[Pack, Path], ...]
     damage: str | None
 
-    @classmethod
-    def of(cls, label: Label, folder: Path, loaded: Loaded) -> Self:
-        """The tape that was loaded from a folder."""
-        packs = [(pack, folder / file_name(pack.sequence, pack.pack_id)) for pack in loaded.packs]
-        return cls(label, tuple(packs), "; ".join(loaded.damage) or None)
+
+def tape_at_rest(folder: TapeFolder, label: Label, known: Mapping[bytes, KnownPack]) -> TapeAtRest:
+    """The tape in a folder, recovered if a crash interrupted it.
+
+    MediumError for an encrypted one: without its key, which stays here, a copy is of no use.
+    """
+    if is_encrypted(folder.files, folder.path):
+        raise MediumError("it is encrypted, and its key is kept in the data folder alone")
+    loaded = load_tape(folder, known=known)
+    packs = [(pack, folder.path / file_name(pack.sequence, pack.pack_id)) for pack in loaded.packs]
+    return TapeAtRest(label, tuple(packs), "; ".join(loaded.damage) or None)

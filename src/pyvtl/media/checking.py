@@ -5,9 +5,10 @@ Catalog, labels, segments, footers, chains and extents have to say the same of e
 
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,8 +16,9 @@ from pyvtl.media.rescue import barcodes
 from pyvtl.media.vault import CATALOG
 from pyvtl.store.catalog import Catalog, TapeRow
 from pyvtl.store.contents import TapeContents
-from pyvtl.store.errors import CatalogError, DamageError
+from pyvtl.store.errors import CatalogError, DamageError, LockedError
 from pyvtl.store.files import ReadOnlyFiles
+from pyvtl.store.keys import KEY_FILE, Keyring, Secret, is_encrypted
 from pyvtl.store.loading import KnownPack, Loaded, TapeFolder, segment_names
 from pyvtl.store.reference_table import CatalogReferences
 from pyvtl.store.references import pack_id_of
@@ -78,13 +80,18 @@ class StoreCheck:
         *,
         read_data: bool = False,
         advance: Callable[[int], object] = lambda _size: None,
+        secret: Secret | None = None,
     ) -> None:
-        """`advance` is told how many bytes of segments were checked."""
+        """`advance` is told how many bytes of segments were checked.
+
+        Without the right `secret` hashes and chains of encrypted tapes are not proved.
+        """
+        self._secret = secret
         self._path, self._read_data, self._advance = path, read_data, advance
         self._files = ReadOnlyFiles()
         self._key: bytes | None = None
         self._rows: Mapping[str, TapeRow] = {}
-        self._has_catalog = True
+        self._catalog: Catalog | None = None
         self._kept: Collection[bytes] = ()
 
     def findings(self) -> Iterator[Finding]:
@@ -93,19 +100,19 @@ class StoreCheck:
             self._key = read_key(self._files, self._path)
         except (DamageError, OSError) as error:
             yield Finding(None, f"{error}: no chain and no hash can be proved without it")
-        try:
-            with _copied(self._path) as catalog:
-                yield from map(_of_catalog, catalog.faults())
-                self._rows = {row.barcode: row for row in catalog.tapes()}
-                self._kept = CatalogReferences(catalog).all_kept()
-                known = {barcode: catalog.known(barcode) for barcode in self._rows}
-        except CatalogError as error:
-            yield _of_catalog(str(error))
-            known, self._has_catalog = {}, False
-        for barcode in sorted({*self._rows, *barcodes(self._path)}):
-            yield from _prudent(list(self._tape(barcode, known.get(barcode, {}))))
+        with ExitStack() as stack:
+            try:
+                self._catalog = stack.enter_context(_copied(self._path))
+                yield from map(_of_catalog, self._catalog.faults())
+                self._rows = {row.barcode: row for row in self._catalog.tapes()}
+                self._kept = CatalogReferences(self._catalog).all_kept()
+            except CatalogError as error:
+                self._catalog = None
+                yield _of_catalog(str(error))
+            for barcode in sorted({*self._rows, *barcodes(self._path)}):
+                yield from _prudent(list(self._tape(barcode)))
 
-    def _tape(self, barcode: str, known: Mapping[bytes, KnownPack]) -> Iterator[Finding]:
+    def _tape(self, barcode: str) -> Iterator[Finding]:
         row = self._rows.get(barcode)
         folder = self._folder(barcode)
         if not folder.path.is_dir():
@@ -114,11 +121,38 @@ class StoreCheck:
             return
         names = {path.name for path in folder.path.iterdir()}
         yield from self._label(folder, row, names)
-        for name in sorted(names - {LABEL, *segment_names(folder)}):
+        for name in sorted(names - {LABEL, KEY_FILE, *segment_names(folder)}):
             yield Finding(barcode, f"{name} is no file of a tape", harmless=True)
-        yield from self._segments(folder)
-        if not self._deleted(folder, row):
-            yield from self._whole(folder, known)
+        if self._deleted(folder, row):
+            yield from self._segments(folder, self._key)
+        elif self._is_encrypted(folder):
+            yield from self._encrypted(folder, self._known(barcode))
+        else:
+            yield from self._segments(folder, self._key)
+            yield from self._whole(folder, self._known(barcode))
+
+    def _is_encrypted(self, folder: TapeFolder) -> bool:
+        with suppress(DamageError, OSError):  # A label that cannot be read is told by itself.
+            return is_encrypted(self._files, folder.path)
+        return False
+
+    def _encrypted(self, folder: TapeFolder, known: Mapping[bytes, KnownPack]) -> Iterator[Finding]:
+        """As of a plain tape; without its key nothing is proved but CRCs, and nothing mended."""
+        key, mendable = None, False
+        try:
+            folder = self._keyring.unlocked(folder)
+            key, mendable = folder.key, True
+        except LockedError as error:
+            yield Finding(folder.barcode, f"{error}; it is checked by CRC alone", harmless=True)
+        except (DamageError, OSError) as error:
+            yield Finding(folder.barcode, str(error))
+        for finding in (*self._segments(folder, key), *self._whole(folder, known)):
+            takes_key = finding.repair in (Repair.FOOTER, Repair.LOAD)
+            yield replace(finding, repair=None) if takes_key and not mendable else finding
+
+    @cached_property
+    def _keyring(self) -> Keyring:
+        return Keyring(self._files, self._path, self._secret)
 
     def _folder(self, barcode: str) -> TapeFolder:
         """Where a tape lies; its id is empty when nothing tells it."""
@@ -127,6 +161,13 @@ class StoreCheck:
         with suppress(DamageError, OSError):
             tape_id = bytes.fromhex(read_label(self._files, path).tape_id)
         return TapeFolder(self._files, path, self._key or bytes(KEY_SIZE), tape_id, barcode)
+
+    def _known(self, barcode: str) -> Mapping[bytes, KnownPack]:
+        """What the catalog says of a tape; nothing where it cannot be read, which has been told."""
+        if self._catalog is not None:
+            with suppress(CatalogError):
+                return self._catalog.known(barcode)
+        return {}
 
     def _deleted(self, folder: TapeFolder, row: TapeRow | None) -> bool:
         with suppress(DamageError, OSError):
@@ -145,7 +186,7 @@ class StoreCheck:
             what = f"its label: {error}" if LABEL in names else "its label is missing"
             yield Finding(barcode, what, repair=Repair.LABEL if can else None)
             return
-        if not self._has_catalog:
+        if self._catalog is None:
             return
         if row is None:
             yield Finding(barcode, "the catalog does not list it", repair=Repair.CATALOG)
@@ -153,8 +194,8 @@ class StoreCheck:
             what = "the catalog says otherwise than its label"
             yield Finding(barcode, what, repair=Repair.CATALOG)
 
-    def _segments(self, folder: TapeFolder) -> Iterator[Finding]:
-        check = SegmentCheck(folder, self._key, self._read_data, self._advance)
+    def _segments(self, folder: TapeFolder, key: bytes | None) -> Iterator[Finding]:
+        check = SegmentCheck(folder, key, self._read_data, self._advance)
         for name in segment_names(folder):
             pack = pack_id_of(name).hex()
             try:

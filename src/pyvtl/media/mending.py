@@ -2,16 +2,20 @@
 
 from collections.abc import Iterable
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyvtl.media.checking import Finding, Repair
 from pyvtl.media.medium import StorageFailedError
-from pyvtl.media.vault import CATALOG, Vault, label_of, rebuild_catalog
+from pyvtl.media.vault import CATALOG, Vault, rebuild_catalog
+from pyvtl.media.volume import label_of
 from pyvtl.store.catalog import Catalog
 from pyvtl.store.errors import StoreError
 from pyvtl.store.files import LocalFiles
-from pyvtl.store.loading import TapeFolder, load_tape
+from pyvtl.store.keys import KEY_FILE, Keyring, Secret
+from pyvtl.store.loading import TapeFolder
+from pyvtl.store.recovery import recover_segment
+from pyvtl.store.references import find_pack
 from pyvtl.store.relabelling import label_from_segments
 from pyvtl.store.repository import KEY_SIZE, TAPES, Label, read_key, write_label
 
@@ -22,9 +26,11 @@ class Step:
 
     repair: Repair
     barcode: str | None = None
+    pack: str | None = None
 
     def __str__(self) -> str:
-        return f"tape {self.barcode}: {self.repair}" if self.barcode else str(self.repair)
+        pack = f"pack {self.pack}: " if self.pack else ""
+        return f"tape {self.barcode}: {pack}{self.repair}" if self.barcode else str(self.repair)
 
 
 def steps(findings: Iterable[Finding]) -> list[Step]:
@@ -34,39 +40,49 @@ def steps(findings: Iterable[Finding]) -> list[Step]:
     that tape is how the damage is told from what a crash cut off.
     """
     found = list(findings)
-    wanted = {Step(f.repair, _of(f)) for f in found if f.repair is not None}
+    wanted = {_step(finding.repair, finding) for finding in found if finding.repair is not None}
     damaged = any(finding.is_damage for finding in found)
     if damaged and not any(f.barcode is None for f in found if f.repair):
         wanted.discard(Step(Repair.CATALOG))
     order = list(Repair)
-    return sorted(wanted, key=lambda step: (order.index(step.repair), step.barcode or ""))
+    return sorted(wanted, key=lambda step: (order.index(step.repair), str(step)))
 
 
-def mend(path: Path, findings: Iterable[Finding]) -> None:
+def mend(path: Path, findings: Iterable[Finding], secret: Secret | None = None) -> None:
     """Do all repairs that findings name.  Raises MediumError."""
     for step in steps(findings):
         match step:
             case Step(Repair.LABEL, str(barcode)):
                 _relabel(path, barcode)
-            case Step(Repair.FOOTER, str(barcode)):
-                _close_again(path, barcode)
+            case Step(Repair.FOOTER, str(barcode), str(pack)):
+                _close_again(path, barcode, bytes.fromhex(pack), secret)
             case Step(Repair.LOAD, str(barcode)):
-                with closing(Vault(path)) as vault:
+                with closing(Vault(path, secret=secret)) as vault:
                     vault.open(barcode).close()
             case _:
-                rebuild_catalog(path)
+                rebuild_catalog(path, secret=secret)
 
 
-def _of(finding: Finding) -> str | None:
-    return None if finding.repair is Repair.CATALOG else finding.barcode
+def _step(repair: Repair, finding: Finding) -> Step:
+    """The repair of one finding, told no closer than it is done."""
+    match repair:
+        case Repair.CATALOG:
+            return Step(repair)
+        case Repair.FOOTER:
+            return Step(repair, finding.barcode, finding.pack)
+        case _:
+            return Step(repair, finding.barcode)
 
 
-def _close_again(path: Path, barcode: str) -> None:
-    """Close segments whose footers are damaged: they become what they were, byte for byte."""
-    files = LocalFiles()
+def _close_again(path: Path, barcode: str, pack_id: bytes, secret: Secret | None) -> None:
+    """Close a segment whose footer is damaged: it becomes what it was, byte for byte."""
+    files, tape = LocalFiles(), path / TAPES / barcode
     try:
-        key = read_key(files, path)
-        load_tape(TapeFolder(files, path / TAPES / barcode, key, b"", barcode))
+        folder = TapeFolder(files, tape, read_key(files, path), b"", barcode)
+        key = Keyring(files, path, secret).unlocked(folder).key
+        segment = find_pack(files, [tape], pack_id)
+        if segment is not None:
+            recover_segment(files, segment, pack_id, key)
     except (StoreError, OSError) as error:
         raise StorageFailedError(str(error)) from error
 
@@ -81,7 +97,7 @@ def _relabel(path: Path, barcode: str) -> None:
     if label is None:
         raise StorageFailedError(f"nothing tells what the label of tape {barcode} was")
     try:
-        write_label(files, folder, label)
+        write_label(files, folder, replace(label, encrypted=KEY_FILE in files.listdir(folder)))
     except OSError as error:
         raise StorageFailedError(str(error)) from error
 

@@ -4,23 +4,30 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
 
-from pyvtl.media.at_rest import TapeAtRest
+from pyvtl.media.at_rest import TapeAtRest, tape_at_rest
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.inventory import Moves, Place
 from pyvtl.media.medium import Attributes, DamagedError, MediumError, StorageFailedError
+from pyvtl.media.volume import SHREDDED, Volume, label_of, volume_of
 from pyvtl.store.block_index import ENTRIES
 from pyvtl.store.catalog import Catalog, PlaceRow, TapeRow
 from pyvtl.store.dedup import Scope
-from pyvtl.store.errors import CatalogError, DamageError, StoreError
+from pyvtl.store.errors import (
+    CatalogError,
+    DamageError,
+    LockedError,
+    ShreddedError,
+    StoreError,
+)
 from pyvtl.store.files import FileLayer, LocalFiles
 from pyvtl.store.format import AttributesFrame
-from pyvtl.store.loading import SEGMENT_BYTES, SEGMENT_NAME, TapeFolder, load_tape
+from pyvtl.store.keys import KEY_FILE, Keyring, Secret, is_encrypted
+from pyvtl.store.loading import SEGMENT_BYTES, SEGMENT_NAME, TapeFolder
 from pyvtl.store.references import SUFFIX
 from pyvtl.store.relabelling import label_from_segments
 from pyvtl.store.repository import (
@@ -38,19 +45,6 @@ OLD, DRAFT = CATALOG + ".old", CATALOG + ".new"
 SQLITE_FILES = ("", "-wal", "-shm")
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
-    """A cartridge as listed.  Sizes in bytes; `status` is AVAILABLE, or DAMAGED and why."""
-
-    barcode: str
-    capacity_bytes: int
-    used_bytes: int
-    created_at: datetime
-    write_protected: bool
-    status: str
-    tape_id: bytes
-
-
 class Vault:
     """One process at a time uses a data folder.  May be called from any thread; blocks on disks.
 
@@ -65,15 +59,23 @@ class Vault:
         segment_bytes: int = SEGMENT_BYTES,
         dedup: Scope = Scope.OFF,
         dedup_entries: int = ENTRIES,
+        secret: Secret | None = None,
+        encrypt: bool = False,
     ) -> None:
+        """With `encrypt` new tapes are encrypted, which takes a `secret`, as opening them does.
+
+        A secret that is not that of the folder raises MediumError before anything is changed.
+        """
         self._files = files or LocalFiles()
         self._tapes_folder, self._segment_bytes = path / TAPES, segment_bytes
+        self._encrypt = encrypt
         self._open: dict[str, Cartridge] = {}
         self._unlabelled: dict[str, TapeRow] = {}
         self._claimed: set[str] = set()
         self._claiming = Lock()
         with _storing(), _advising(path), ExitStack() as undo:
             self._files.mkdir(self._tapes_folder)
+            self._keyring = Keyring(self._files, path, secret)
             self._key = repository_key(self._files, path)
             self._catalog = Catalog(path / CATALOG)
             undo.callback(self._catalog.close)
@@ -94,7 +96,9 @@ class Vault:
         with _storing():
             self._files.mkdir(folder)
             self._files.sync_folder(self._tapes_folder)
-            write_label(self._files, folder, label_of(row))
+            if self._encrypt:
+                self._keyring.make(folder)
+            write_label(self._files, folder, replace(label_of(row), encrypted=self._encrypt))
             self._put(row)
         return self._volume(row)
 
@@ -115,11 +119,9 @@ class Vault:
             cartridge.close()
 
     def at_rest(self, barcode: str) -> TapeAtRest:
-        """What a tape that is not in use consists of, recovered if a crash interrupted it."""
+        """What a tape that is not in use consists of; MediumError if it is encrypted."""
         with self._claim(barcode) as row, _storing():
-            folder = self._folder(row)
-            loaded = load_tape(folder, known=self._catalog.known(barcode))
-        return TapeAtRest.of(label_of(row), folder.path, loaded)
+            return tape_at_rest(self._folder(row), label_of(row), self._catalog.known(barcode))
 
     def labels(self) -> list[Label]:
         """The labels of all tapes, the deleted ones too, by barcode; none that cannot be read."""
@@ -133,6 +135,15 @@ class Vault:
             self._put(deleted)
             self._catalog.forget_packs(barcode)
             self._sweep(deleted)
+
+    def shred(self, barcode: str) -> None:
+        """Destroy the key of an encrypted tape that is not in use: nobody can read it any more."""
+        with self._claim(barcode) as row, _storing():
+            folder = self._tapes_folder / barcode
+            if not is_encrypted(self._files, folder):
+                raise MediumError(f"tape {barcode} is not encrypted, so there is no key to shred")
+            self._keyring.shred(folder)
+            self._note_damage(row, SHREDDED)
 
     def volumes(self) -> list[Volume]:
         """All tapes that are not deleted, by barcode."""
@@ -201,7 +212,7 @@ class Vault:
         blank = AttributesFrame(capacity_0=row.capacity_bytes)
         known = self._catalog.known(row.barcode)
         follow = partial(self._catalog.follow, row.barcode)
-        return Cartridge(self._folder(row), blank, known, follow)
+        return Cartridge(self._keyring.unlocked(self._folder(row)), blank, known, follow)
 
     def _folder(self, row: TapeRow) -> TapeFolder:
         return TapeFolder(
@@ -217,20 +228,10 @@ class Vault:
 
     def _volume(self, row: TapeRow) -> Volume:
         held = self._open.get(row.barcode)
-        live = held if held is not None and not held.closed else None
-        damage = live.damage if live else row.damage
-        return Volume(
-            barcode=row.barcode,
-            capacity_bytes=row.capacity_bytes,
-            used_bytes=live.used_bytes if live else row.used_bytes,
-            created_at=datetime.fromtimestamp(row.created_at, UTC),
-            write_protected=live.attributes.write_protected if live else row.write_protected,
-            status=f"DAMAGED: {damage}" if damage else "AVAILABLE",
-            tape_id=row.tape_id,
-        )
+        return volume_of(row, held if held is not None and not held.closed else None)
 
     def _sweep(self, row: TapeRow) -> None:
-        """Delete the segments of a deleted tape, and say so on its label first."""
+        """Delete the segments and the key of a deleted tape, and say so on its label first."""
         folder = self._tapes_folder / row.barcode
         try:
             names = self._files.listdir(folder)
@@ -238,6 +239,8 @@ class Vault:
             return  # Somebody took the folder away: nothing of the tape is left to delete.
         if not self._says_deleted(folder):
             write_label(self._files, folder, label_of(row))
+        if KEY_FILE in names:
+            self._files.unlink(folder / KEY_FILE)
         self._sharing.delete(row.barcode, [n for n in names if SEGMENT_NAME.fullmatch(n)])
 
     def _says_deleted(self, folder: Path) -> bool:
@@ -274,10 +277,18 @@ class Vault:
             self._look_into(row)
 
     def _look_into(self, row: TapeRow) -> None:
-        """Load a tape and close it again: then the catalog knows what is on it."""
+        """Load a tape and close it again: then the catalog knows what is on it.
+
+        A tape whose key is not here has to wait.
+        """
         try:
             cartridge = self._load(row)
-        except MediumError as error:
+        except ShreddedError:
+            self._note_damage(row, SHREDDED)
+            return
+        except LockedError:
+            return
+        except (MediumError, DamageError) as error:
             self._note_damage(row, str(error))
             return
         self._note_damage(row, cartridge.damage)
@@ -298,7 +309,9 @@ class Vault:
         return None if label is None else _row_of(label)
 
 
-def rebuild_catalog(path: Path, files: FileLayer | None = None) -> int:
+def rebuild_catalog(
+    path: Path, files: FileLayer | None = None, secret: Secret | None = None
+) -> int:
     """Make the catalog of a data folder anew from its tapes; gives how many there are.
 
     Where tapes lie is kept when the old catalog can still be read; it is kept beside the new
@@ -311,7 +324,7 @@ def rebuild_catalog(path: Path, files: FileLayer | None = None) -> int:
         draft.close()
     _keep_aside(path)
     (path / DRAFT).replace(path / CATALOG)
-    vault = Vault(path, files)
+    vault = Vault(path, files, secret=secret)
     found = len(vault.volumes())
     vault.close()
     return found
@@ -372,17 +385,12 @@ def _row_of(label: Label) -> TapeRow:
     )
 
 
-def label_of(row: TapeRow) -> Label:
-    """The label of a tape, from what the catalog says of it."""
-    return Label(
-        row.barcode, row.tape_id.hex(), row.capacity_bytes, row.created_at, deleted=row.deleted
-    )
-
-
 @contextmanager
 def _storing() -> Iterator[None]:
     """Turn what a disk or the catalog fails with into the medium's error."""
     try:
         yield
+    except LockedError as error:
+        raise MediumError(str(error)) from error
     except (StoreError, OSError) as error:
         raise StorageFailedError(str(error)) from error

@@ -47,7 +47,9 @@ class TapeContents:
     def __init__(self, folder: TapeFolder, known: Mapping[bytes, KnownPack] | None = None) -> None:
         self.loaded = loaded = load_tape(folder, known=known, mend=False)
         self.damage = loaded.damage
-        self._segments = SegmentFiles(folder.files, folder.path, folder.references.path_of)
+        self._segments = SegmentFiles(
+            folder.files, folder.path, folder.references.path_of, folder.cipher
+        )
         self._reader = TapeReader(folder.files, self._segments)
         self._reader.map = loaded.map
         self._partition = loaded.map.partitions[0]

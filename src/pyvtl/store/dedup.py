@@ -105,13 +105,15 @@ def footer_at(files: FileLayer, path: Path, pack_id: bytes) -> Footer | None:
 
 
 def source_of(pack_id: bytes, footer: Footer) -> Source:
-    """What a footer says of the blocks of its pack."""
+    """What a footer says of the blocks of its pack.
+
+    Those of an encrypted tape are found by itself alone, as nobody else has its hash key.
+    """
     source = Source(pack_id)
     for header in footer.headers:
         facts = FrameFacts(*FRAME.unpack_from(header))
         if facts.kind in (Kind.DATA, Kind.ZERO, Kind.REF):
-            plain = facts.kind != Kind.REF and not facts.key_id
-            source.add(facts.hash if plain else None, facts.number)
+            source.add(facts.hash if facts.kind != Kind.REF else None, facts.number)
     return source
 
 

@@ -41,7 +41,7 @@ BLOCK_KINDS = frozenset({Kind.DATA, Kind.ZERO})
 
 
 class Codec(IntEnum):
-    """How the payload of a DATA frame is stored; the ciphers are reserved."""
+    """How the payload of a DATA frame is stored: bit 0 zstd, bit 1 AES-256-GCM."""
 
     RAW = 0
     ZSTD = 1

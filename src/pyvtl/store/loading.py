@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pyvtl.store.dedup import Dedup
+from pyvtl.store.encryption import PackCipher, hash_key
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import FileLayer
 from pyvtl.store.recovery import Recovered, inspect_segment, recover_segment
@@ -23,7 +24,7 @@ class TapeFolder:
 
     files: FileLayer
     path: Path
-    key: bytes
+    key: bytes = field(repr=False)
     tape_id: bytes
     barcode: str
     segment_bytes: int = SEGMENT_BYTES
@@ -31,10 +32,19 @@ class TapeFolder:
     """What other tapes have to do with it, if there are others."""
     dedup: Dedup | None = None
     """Finds what need not be stored again."""
+    data_key: bytes | None = field(default=None, repr=False)
 
     @property
     def references(self) -> References:
         return self.shared or OneTape(self.files, self.path)
+
+    def encrypted(self, data_key: bytes) -> "TapeFolder":
+        """The same of an encrypted tape."""
+        return replace(self, key=hash_key(data_key), data_key=data_key)
+
+    def cipher(self, pack_id: bytes) -> PackCipher | None:
+        """What the blocks of a pack are encrypted with, if the tape is."""
+        return PackCipher(self.data_key, pack_id) if self.data_key is not None else None
 
 
 @dataclass(slots=True)

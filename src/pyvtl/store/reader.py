@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pyvtl.store.compression import Decompressor
+from pyvtl.store.encryption import PackCipher
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import FileLayer
 from pyvtl.store.format import (
@@ -45,6 +46,7 @@ class OpenSegment:
     fd: int
     seed: int
     index: SegmentIndex
+    cipher: PackCipher | None = None
 
 
 class Blocks(NamedTuple):
@@ -62,13 +64,19 @@ class Blocks(NamedTuple):
 class SegmentFiles:
     """The segments that a tape is read from, opened when they are needed.
 
+
     They lie in `folder`, or where `find` says that the pack lies; None means that it is gone.
     """
 
     def __init__(
-        self, files: FileLayer, folder: Path, find: Callable[[bytes], Path | None]
+        self,
+        files: FileLayer,
+        folder: Path,
+        find: Callable[[bytes], Path | None],
+        cipher_of: Callable[[bytes], PackCipher | None] = lambda _pack_id: None,
     ) -> None:
         self._files, self._folder, self._find = files, folder, find
+        self._cipher_of = cipher_of
         self._open: OrderedDict[bytes, OpenSegment] = OrderedDict()
 
     def get(self, pack_id: bytes, sequence: int | None = None) -> OpenSegment:
@@ -104,7 +112,7 @@ class SegmentFiles:
             raise DamageError(f"{path.name} has no valid segment header")
         footer = read_footer(self._files, fd, pack_id)
         index = footer.index() if footer else index_of(scan(self._files, fd, pack_id).frames)
-        return OpenSegment(fd, seed_of(pack_id), index)
+        return OpenSegment(fd, seed_of(pack_id), index, self._cipher_of(pack_id))
 
     def forget(self, pack_id: bytes) -> None:
         """Let go of a segment that is no longer part of the tape."""
@@ -300,8 +308,8 @@ class TapeReader:
                 )
             if hashes and region[at - 36 : at - 4] != hashes[number * 32 : number * 32 + 32]:
                 raise DamageError(f"frame {index.numbers[block]} is not the block referred to")
-            if index.codecs[block]:
-                stored = self._unpack(stored, index.codecs[block], length)
+            if stored and (index.codecs[block] or segment.cipher is not None):
+                stored = self._decode(segment, block, region[at - 64 : at - 4], stored)
             plain = stored or ZEROS[:length]
             stop = min(start + length, upto)
             if not start <= first < stop:
@@ -310,10 +318,22 @@ class TapeReader:
             first = stop
         return first
 
-    def _unpack(self, stored: memoryview, codec: int, length: int) -> memoryview:
-        if codec != Codec.ZSTD:
+    def _decode(
+        self, segment: OpenSegment, block: int, head: memoryview, stored: memoryview
+    ) -> memoryview:
+        """The plain block of a frame that is encrypted, compressed, or both."""
+        index, cipher = segment.index, segment.cipher
+        number, codec = index.numbers[block], index.codecs[block]
+        if codec > Codec.ZSTD_AES_256_GCM:
             raise DamageError(f"codec {codec} means nothing in this version")
-        return self._decompressor.unpack(stored, length)
+        if bool(codec & Codec.AES_256_GCM) != (cipher is not None):
+            state = "not encrypted" if cipher else "encrypted"
+            raise DamageError(f"frame {number} is {state}, and the tape is otherwise")
+        if cipher is not None:
+            stored = memoryview(cipher.open(head, number, stored))
+        if codec & Codec.ZSTD:
+            return self._decompressor.unpack(stored, index.lengths[block])
+        return stored
 
 
 def _portions(index: SegmentIndex, row: int, last: int) -> Iterator[range]:

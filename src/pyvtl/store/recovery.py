@@ -16,6 +16,7 @@ from pyvtl.store.files import FileLayer, write_all
 from pyvtl.store.format import (
     BLOCK_KINDS,
     FOOTER_MAGIC,
+    FORMAT_VERSION,
     FRAME,
     FRAME_MAGIC,
     Commit,
@@ -211,6 +212,11 @@ def inspect_segment(
             if known_synced_to or _next_frame(files, fd, 0, seed_of(pack_id)):
                 raise DamageError(f"{path.name} has no valid segment header")
             return None
+        if header.version > FORMAT_VERSION:
+            raise DamageError(
+                f"{path.name} has format version {header.version}, this program knows"
+                f" {FORMAT_VERSION}"
+            )
         footer = read_footer(files, fd, header.pack_id)
         if footer is None:
             return _inspect_open(files, fd, header, key, known_synced_to)

@@ -1,7 +1,10 @@
 """Make the label of a tape anew from its segments: each of them says whose it is."""
 
+from dataclasses import replace
+
 from pyvtl.store.errors import DamageError
 from pyvtl.store.format import SegmentHeader, decode_header
+from pyvtl.store.keys import KEY_FILE
 from pyvtl.store.loading import TapeFolder, load_tape, segment_names
 from pyvtl.store.repository import Label
 
@@ -18,7 +21,8 @@ def label_from_segments(folder: TapeFolder) -> Label | None:
     if header.barcode.rstrip() != folder.barcode.encode():
         return None
     created_at = min(header.created_at for header in headers)
-    return Label(folder.barcode, header.tape_id.hex(), _capacity(folder), created_at)
+    label = Label(folder.barcode, header.tape_id.hex(), _capacity(folder), created_at)
+    return replace(label, encrypted=KEY_FILE in folder.files.listdir(folder.path))
 
 
 def segment_header(folder: TapeFolder, name: str) -> SegmentHeader | None:

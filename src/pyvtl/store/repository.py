@@ -35,6 +35,7 @@ class Label:
     capacity_bytes: int
     created_at: int
     deleted: bool = False
+    encrypted: bool = False
     format: int = FORMAT_VERSION
 
 
@@ -62,7 +63,7 @@ def repository_key(files: FileLayer, folder: Path) -> bytes:
 def read_key(files: FileLayer, folder: Path) -> bytes:
     """The repository's key.  Raises DamageError; FileNotFoundError without one."""
     path = folder / REPOSITORY
-    kept = _read_json(files, path)
+    kept = read_json(files, path)
     key = _from_hex(kept.get("hash_key"))
     if len(key) != KEY_SIZE:
         raise DamageError(f"{path} holds no hash_key of {KEY_SIZE} bytes")
@@ -77,7 +78,7 @@ def write_label(files: FileLayer, folder: Path, label: Label) -> None:
 def read_label(files: FileLayer, folder: Path) -> Label:
     """The label of the tape in a folder.  Raises DamageError; FileNotFoundError without one."""
     path = folder / LABEL
-    label = _label(path, _read_json(files, path))
+    label = _label(path, read_json(files, path))
     if label.barcode != folder.name:
         raise DamageError(f"{folder} holds the label of tape {label.barcode}")
     return label
@@ -85,6 +86,7 @@ def read_label(files: FileLayer, folder: Path) -> Label:
 
 def _label(path: Path, kept: Mapping[str, Any]) -> Label:
     wanted = {field.name: field.type for field in fields(Label)}
+    kept = {"encrypted": False, **kept}
     if kept.keys() != wanted.keys():
         wrong = kept.keys() ^ wanted.keys()
         raise DamageError(f"{path} is no label: {', '.join(sorted(wrong))}")
@@ -105,7 +107,8 @@ def _from_hex(text: object) -> bytes:
         return b""
 
 
-def _read_json(files: FileLayer, path: Path) -> dict[str, Any]:
+def read_json(files: FileLayer, path: Path) -> dict[str, Any]:
+    """The object in a file of this format.  Raises DamageError; FileNotFoundError without one."""
     try:
         kept = json.loads(read_file(files, path))
     except ValueError as error:

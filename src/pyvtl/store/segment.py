@@ -7,6 +7,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from pyvtl.store.compression import Compressor
+from pyvtl.store.encryption import KEY_ID, TAG_SIZE, PackCipher
 from pyvtl.store.files import FileLayer, write_all
 from pyvtl.store.format import (
     CRC,
@@ -81,6 +82,8 @@ class SegmentWriter:
         key: bytes,
         compressor: Compressor,
         finder: Finder | None = None,
+        *,
+        cipher: PackCipher | None = None,
     ) -> None:
         """With a `finder`, blocks that it knows become REF frames."""
         self.header, self.limit = header, allocation.limit
@@ -88,7 +91,7 @@ class SegmentWriter:
         self.end = SegmentHeader.SIZE
         self.synced_to = 0
         self._allocation, self._files, self._key = allocation, allocation.files, key
-        self._pack = compressor.pack
+        self._pack, self._cipher = compressor.pack, cipher
         self._seed = seed_of(header.pack_id)
         self._headers: list[bytes] = []
         self._notes: list[bytes] = []
@@ -161,21 +164,28 @@ class SegmentWriter:
             kind, block = Kind.ZERO, b""
         elif packed := self._pack(block):
             codec, block = Codec.ZSTD, packed
+        key_id, stored_length = 0, len(block)
+        cipher = self._cipher if kind == Kind.DATA else None
+        if cipher is not None:
+            codec, key_id = codec | Codec.AES_256_GCM, KEY_ID
+            stored_length += TAG_SIZE
         head = FRAME.pack(
             FRAME_MAGIC,
             kind,
             codec,
-            0,
+            key_id,
             len(self._headers),
-            len(block),
+            stored_length,
             partition << 24 | size,
             first_byte,
             digest,
         )
+        if cipher is not None:
+            block = cipher.seal(head, len(self._headers), block)
         header = head + CRC.pack(crc32c(block, crc32c(head, self._seed)))
         self._headers.append(header)
         self._pending += (header, block)
-        self.end += FRAME_SIZE + len(block)
+        self.end += FRAME_SIZE + stored_length
 
     def add_note(self, kind: Kind, partition: int, first_byte: int, payload: bytes) -> None:
         """Add a frame that is no block."""

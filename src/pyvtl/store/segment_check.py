@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from pyvtl.store.compression import Decompressor
+from pyvtl.store.encryption import PackCipher
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import FileLayer
 from pyvtl.store.format import (
@@ -34,7 +35,7 @@ from pyvtl.wire.layout import Buffer
 class SegmentCheck:
     """What to hold a segment against.
 
-    `key` None leaves out what only the repository's key can prove; `read_data` reads every frame
+    `key` None leaves out what only the key of the hashes can prove; `read_data` reads every frame
     back; `advance` is told how many bytes were read.
     """
 
@@ -97,7 +98,8 @@ class SegmentCheck:
             yield "the chain does not hold at its footer"
 
     def _data(self, fd: int, header: SegmentHeader, frames: list[Frame]) -> Iterator[str]:
-        proof = _FrameProof(self.folder.files, fd, seed_of(header.pack_id), self.key)
+        cipher = self.folder.cipher(header.pack_id)
+        proof = _FrameProof(self.folder.files, fd, seed_of(header.pack_id), self.key, cipher)
         for frame in frames:
             fault = proof.fault(frame)
             if fault is not None:
@@ -108,8 +110,11 @@ class SegmentCheck:
 class _FrameProof:
     """Reads frames of one segment and proves them by their CRC and their hash."""
 
-    def __init__(self, files: FileLayer, fd: int, seed: int, key: bytes | None) -> None:
+    def __init__(
+        self, files: FileLayer, fd: int, seed: int, key: bytes | None, cipher: PackCipher | None
+    ) -> None:
         self._files, self._fd, self._seed, self._key = files, fd, seed, key
+        self._cipher = cipher
         self._unpack = Decompressor().unpack
 
     def fault(self, frame: Frame) -> str | None:
@@ -121,16 +126,23 @@ class _FrameProof:
             return "its header is not what the footer says"
         if len(stored) < size or not frame_is_whole(header, payload, self._seed):
             return "its CRC does not fit"
+        sealed = frame.facts.codec & Codec.AES_256_GCM
+        if sealed and self._key is None:
+            return None  # Without the tape's key its CRC is all that proves a frame.
         try:
-            plain = self._plain(frame.facts, payload)
+            plain = self._plain(frame, payload)
         except DamageError as error:
             return str(error)
         if self._key is not None and keyed_hash(self._key, plain) != frame.facts.hash:
             return "its hash does not fit"
         return None
 
-    def _plain(self, facts: FrameFacts, payload: bytes) -> Buffer:
+    def _plain(self, frame: Frame, payload: bytes) -> Buffer:
         """What the hash in a frame is made of."""
+        facts = frame.facts
+        if facts.kind == Kind.DATA and self._cipher is not None:
+            payload = self._cipher.open(frame.header[:-4], facts.number, payload)
+            facts = facts._replace(codec=facts.codec & ~Codec.AES_256_GCM)
         if facts.kind == Kind.ZERO:
             return bytes(facts.plain_length)
         if facts.codec == Codec.RAW:

@@ -54,7 +54,9 @@ class TapeWriter:
         self.failure: str | None = None
         self.compressor = Compressor()
         self._folder, self._files, self._follow = folder, folder.files, follow
-        self._segments = SegmentFiles(folder.files, folder.path, folder.references.path_of)
+        self._segments = SegmentFiles(
+            folder.files, folder.path, folder.references.path_of, folder.cipher
+        )
         self.reader = TapeReader(folder.files, self._segments)
         self.reader.map = self.map
         self._last = loaded.last
@@ -246,15 +248,21 @@ class TapeWriter:
             barcode=self._folder.barcode.encode("ascii").ljust(32),
         )
         try:
+            cipher = self._folder.cipher(pack_id)
             segment = SegmentWriter(
-                allocation, header, self._folder.key, self.compressor, self._folder.dedup
+                allocation,
+                header,
+                self._folder.key,
+                self.compressor,
+                self._folder.dedup,
+                cipher=cipher,
             )
             self._add_attributes(segment)
         except OSError:
             self._files.close(allocation.fd)
             raise
         self.map.packs[header.sequence] = pack_id
-        opened = OpenSegment(segment.fd, seed_of(pack_id), segment.index())
+        opened = OpenSegment(segment.fd, seed_of(pack_id), segment.index(), cipher)
         self.reader.writing = pack_id, opened
         return segment
 

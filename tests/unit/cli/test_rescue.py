@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from pyvtl.media.vault import Vault
+from pyvtl.store.keys import Secret
 from tests.serving import ENVIRONMENT, PYVTL
 from tests.tapes import append
 
@@ -90,6 +91,22 @@ def test_extract_tells_programs_in_json(folder: Path, tmp_path: Path) -> None:
         "path": str(tmp_path / "out" / "file-0001.bin"),
         "damage": None,
     }
+
+
+def test_an_encrypted_tape_is_read_with_the_key_of_the_settings(tmp_path: Path) -> None:
+    folder, key = tmp_path / "data", tmp_path / "key"
+    key.write_text("0f" * 32)
+    vault = Vault(folder, secret=Secret(key=b"\x0f" * 32), encrypt=True)
+    vault.create(TAPE, 1 << 30)
+    append(vault.open(TAPE), RECORD)
+    vault.close()
+    settings = tmp_path / "pyvtl.toml"
+    settings.write_text(f'[store]\nencryption_key_file = "{key}"\n')
+    done = pyvtl(folder, "tape", "cat", TAPE, "--config", str(settings))
+    assert (done.returncode, done.stdout, done.stderr) == (0, RECORD, b"")
+    done = pyvtl(folder, "tape", "cat", TAPE)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"is encrypted, and no key is given: store.encryption_key_file" in done.stderr
 
 
 def test_extract_replaces_nothing(folder: Path, tmp_path: Path) -> None:

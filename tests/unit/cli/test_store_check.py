@@ -64,11 +64,11 @@ def test_damage_is_told_by_tape_and_pack_and_ends_with_1(folder: Path) -> None:
 def test_a_dry_run_says_what_a_repair_would_do_and_does_nothing(folder: Path) -> None:
     label = folder / "tapes" / TAPE / "tape.json"
     label.unlink()
-    flip(folder, b"pyvtlend")
+    pack = flip(folder, b"pyvtlend")
     done = check(folder, "--repair", "--dry-run")
     assert done.stderr == (
         f"pyvtl: tape {TAPE}: make the label anew\n"
-        f"pyvtl: tape {TAPE}: write its footer again\n"
+        f"pyvtl: tape {TAPE}: pack {pack}: write its footer again\n"
         "pyvtl: 2 things are wrong\n"
     )
     assert (done.returncode, label.exists(), check(folder).returncode) == (1, False, 1)

@@ -9,9 +9,11 @@ from pyvtl.config.model import Config
 from pyvtl.config.sources import Settings, load
 
 EXAMPLE = Path("examples/pyvtl.toml")
+OTHER_WAYS = {"store.encryption_key", "store.encryption_passphrase"}
 WITHOUT_DEFAULT = {
     *("gateway.id", "gateway.data_dir", "store.url", "store.endpoint_url", "store.region"),
     *("store.ca_bundle", "store.storage_class", "store.sse", "store.sse_kms_key_id"),
+    "store.encryption_key_file",
 }
 
 
@@ -29,6 +31,8 @@ def uncommented(tmp_path: Path) -> Settings:
     text = re.sub(r"(?m)^# (?=[a-z_]+ = )", "", EXAMPLE.read_text())
     for secret in ("pyvtl-chap", "pyvtl-mutual"):
         (tmp_path / secret).write_text(f"{secret}-01")
+    (tmp_path / "pyvtl-key").write_text("0123456789abcdef" * 4)
+    text = re.sub(r"(?m)^encryption_passphrase.*", "", text)
     file = tmp_path / "pyvtl.toml"
     file.write_text(text.replace("/run/secrets", str(tmp_path)))
     return load(file)
@@ -36,7 +40,7 @@ def uncommented(tmp_path: Path) -> Settings:
 
 def test_every_setting_is_in_it(tmp_path: Path) -> None:
     left_out = {setting.name for setting in uncommented(tmp_path) if setting.origin == "default"}
-    assert left_out == {"chap.secret", "chap.mutual_secret"}
+    assert left_out == {"chap.secret", "chap.mutual_secret", *OTHER_WAYS}
 
 
 def test_what_it_shows_are_the_defaults(tmp_path: Path) -> None:

@@ -175,6 +175,43 @@ def test_a_secret_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert str(missing) in problem
 
 
+@pytest.mark.parametrize(
+    ("store", "reason"),
+    [
+        ({"encryption": "on"}, "encryption needs encryption_key_file or encryption_passphrase"),
+        (
+            {"encryption_key": "00" * 32, "encryption_passphrase": "x" * 12},
+            "give one of encryption_key_file, encryption_key and encryption_passphrase",
+        ),
+        (
+            {"encryption_key": "00" * 31},
+            "the encryption key must be 64 hex digits: openssl rand -hex 32",
+        ),
+        (
+            {"encryption_passphrase": "short"},
+            "encryption_passphrase must have 12 bytes or more",
+        ),
+    ],
+)
+def test_half_an_encryption_is_refused(store: dict[str, str], reason: str) -> None:
+    assert problems(store=store) == (f"store: {reason}",)
+
+
+def test_a_master_key_may_stand_in_a_file_or_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_text("0f" * 32 + "\n")
+    store = load(flags={"store": {"encryption_key_file": tmp_path / "key"}}).config.store
+    assert store.master_key == b"\x0f" * 32
+    monkeypatch.setenv("PYVTL_STORE__ENCRYPTION_KEY", "f0" * 32)
+    settings = load()
+    assert settings.config.store.master_key == b"\xf0" * 32
+    assert "f0f0" not in str([setting.value for setting in settings])
+    monkeypatch.delenv("PYVTL_STORE__ENCRYPTION_KEY")
+    (problem,) = problems(store={"encryption_key_file": tmp_path / "missing"})
+    assert problem.startswith("store: encryption_key_file cannot be read: ")
+
+
 def test_element_addresses_may_not_overlap() -> None:
     assert problems(library={"slots": 10_001}) == (
         "library: storage and import_export elements have the same address 30000",

@@ -14,12 +14,15 @@ from pyvtl.media.checking import Finding, Repair, StoreCheck
 from pyvtl.media.inventory import Place
 from pyvtl.media.medium import Position
 from pyvtl.media.mending import mend, steps
+from pyvtl.media.rescue import tape_contents
 from pyvtl.media.vault import Vault
-from tests.tapes import append, contents
+from pyvtl.store.dedup import Scope
+from tests.tapes import append, as_medium, contents
 
 TAPE, OTHER = "DEMO01L5", "DEMO02L5"
 BLOCK = 65536
 RECORDS = [Random(number).randbytes(BLOCK) for number in range(12)]
+SHARED = [Random(number).randbytes(BLOCK) for number in range(100, 140)]
 
 
 @pytest.fixture
@@ -277,3 +280,60 @@ def test_without_the_key_all_else_is_checked(folder: Path, lost: Callable[[Path]
     key, block = findings(folder)
     assert key.what.endswith(": no chain and no hash can be proved without it")
     assert block.what.endswith("its CRC does not fit")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_bit_that_changes_and_any_cut_is_found_and_mending_makes_nothing_worse(
+    folder: Path, seed: int
+) -> None:
+    draw = Random(seed)
+    damaged = draw.choice(sorted(folder.glob("tapes/*/*.segment")))
+    before = damaged.read_bytes()
+    at = draw.choice([draw.randrange(len(before)), len(before) - draw.randrange(1, 3000)])
+    flip(damaged, at) if seed % 3 else damaged.write_bytes(before[:at])
+    left, found = damaged.read_bytes(), findings(folder)
+    assert any(not finding.harmless for finding in found)
+    mend(folder, found)
+    assert damaged.read_bytes() in (left, before)
+    assert damaged.read_bytes() == before or any(not f.harmless for f in findings(folder))
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """Tape 2 refers to a pack of tape 1, which was overwritten since: the pack is kept for it."""
+    folder = tmp_path / "shared"
+    with closing(Vault(folder, dedup=Scope.POOL)) as vault:
+        if vault._sharing._builder is not None:
+            vault._sharing._builder.join()
+        for barcode in (TAPE, OTHER):
+            vault.create(barcode, 1 << 30)
+            with closing(vault.open(barcode)) as tape:
+                append(tape, *SHARED, None)
+        with closing(vault.open(TAPE)) as tape:
+            tape.start_writing(Position())
+            tape.append(as_medium([b"new", None]))
+    assert len(list((folder / "tapes" / TAPE).glob("*.segment"))) == 2
+    return folder
+
+
+@pytest.mark.parametrize("with_catalog", [True, False])
+def test_a_repair_keeps_what_other_tapes_refer_to(shared: Path, *, with_catalog: bool) -> None:
+    if with_catalog:
+        assert findings(shared) == []
+    else:
+        (shared / "catalog.sqlite3").unlink()
+    kept, newest = segment(shared, 0), segment(shared, 1)
+    flip(newest, newest.stat().st_size - 70)
+    mend(shared, findings(shared))
+    assert findings(shared) == []
+    assert kept.exists()
+    with closing(tape_contents(shared, OTHER)) as tape:
+        (file,) = tape.files()
+        assert b"".join(tape.read(file)) == b"".join(SHARED)
+
+
+def test_a_pack_that_is_referred_to_and_missing_is_told(shared: Path) -> None:
+    kept = segment(shared, 0)
+    kept.unlink()
+    told = [finding for finding in findings(shared) if finding.barcode == OTHER]
+    assert f"it refers to pack {pack_of(kept)}, which is missing" in {f.what for f in told}

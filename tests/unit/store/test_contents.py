@@ -1,6 +1,7 @@
 """The files of a tape are read without changing a byte, and damage takes only what it hit."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -10,7 +11,7 @@ from pyvtl.media.cartridge import Cartridge
 from pyvtl.store.contents import TapeContents, TapeFile
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import LocalFiles, ReadOnlyFiles
-from pyvtl.store.format import Place
+from pyvtl.store.format import Place, SegmentHeader, decode_header, encode_header
 from pyvtl.store.loading import TapeFolder
 from tests.tapes import KEY, append, load_tape
 
@@ -178,3 +179,16 @@ def test_read_only_files_refuse_every_change(change: object, tmp_path: Path) -> 
     assert callable(change)
     with pytest.raises(OSError, match="Read-only file system"):
         change(ReadOnlyFiles(), tmp_path)
+
+
+def test_a_segment_of_a_newer_version_is_not_read(tape: Cartridge, folder: Path) -> None:
+    tape.close()
+    (newer, *_) = segments(folder)
+    stored = newer.read_bytes()
+    header = decode_header(stored)
+    assert header is not None
+    newer.write_bytes(encode_header(replace(header, version=2)) + stored[SegmentHeader.SIZE :])
+    opened = contents(folder)
+    told = f"{newer.name} has format version 2, this program knows 1"
+    assert opened.damage[0] == told
+    opened.close()

@@ -49,6 +49,20 @@ def test_what_another_tape_holds_is_referred_to(tapes: Tapes) -> None:
     assert tapes.rows() == 1
 
 
+def test_an_encrypted_tape_refers_to_itself_alone(tapes: Tapes) -> None:
+    data, encrypted = noise(40), ("SECRET0L5", "SECRET1L5")
+    tapes.data_keys = {encrypted[0]: bytes(range(32)), encrypted[1]: bytes(32)}
+    written(tapes, FIRST, *data, None)
+    for barcode in encrypted:
+        written(tapes, barcode, *data, None)
+        assert tapes.kinds(barcode) == [Kind.DATA] * 40
+        written(tapes, barcode, *data, None, *data, None)
+        assert tapes.kinds(barcode) == [Kind.DATA] * 40 + [Kind.REF] * 2
+        assert held(tapes, barcode) == [*data, None] * 3
+    written(tapes, SECOND, *data, None)
+    assert tapes.kinds(SECOND) == [Kind.REF]
+
+
 def test_records_off_the_grid_too(tapes: Tapes) -> None:
     data = [Random(n).randbytes(10_240) for n in range(200)]
     written(tapes, FIRST, *data, None)

@@ -5,8 +5,11 @@ from random import Random
 
 import pytest
 
+from pyvtl.store.contents import TapeContents
+from pyvtl.store.loading import TapeFolder
+from pyvtl.store.loading import load_tape as load_segments
 from tests.disks import PowerLostError, RamDisk
-from tests.tapes import BEGINNING, Objects, append, as_medium, contents, load_tape
+from tests.tapes import BEGINNING, FOLDER, KEY, Objects, append, as_medium, contents, load_tape
 
 ROUNDS_PER_CHANGE = 16
 """Every change of the disk gets one in so many of the rounds that `--crash-rounds` asks for."""
@@ -78,6 +81,26 @@ def test_what_was_answered_is_there_after_a_power_loss(after: int, seeds: range)
         append(cartridge, b"goes on")
         cartridge.close()
         assert contents(load_tape(left)) == [*found, b"goes on"]
+
+
+@pytest.mark.parametrize("after", range(changes()))
+def test_what_a_crash_left_reads_the_same_before_it_is_mended(after: int, seeds: range) -> None:
+    """Without a single change of the disk."""
+    session = interrupted(after)
+    for seed in seeds:
+        left = session.disk.after_power_loss(Random(f"{after} {seed}"))
+        folder = TapeFolder(left, FOLDER, KEY, bytes(16), FOLDER.name)
+        tape = TapeContents(folder)
+        found = [list(tape.files()), [b"".join(tape.read(file)) for file in tape.files()]]
+        before, packs = [list(tape.gaps()), tape.damage, left.calls], tape.loaded.packs
+        tape.close()
+        assert before == [[], [], []]
+        assert load_segments(folder).packs == packs
+        assert load_segments(folder).leftovers == {}
+        mended = TapeContents(folder)
+        files = list(mended.files())
+        assert found == [files, [b"".join(mended.read(file)) for file in files]]
+        mended.close()
 
 
 @pytest.mark.parametrize("after", range(changes()))
