@@ -38,6 +38,8 @@ PORTS = (
     *("filer.port", "filer.port.grpc", "s3.port.grpc", "admin.port", "admin.port.grpc"),
 )
 """All that it listens on besides S3, which it would else derive or fix itself."""
+DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+"""A run of tests that is killed, or ended by its time limit, leaves no server."""
 OFF = ("-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false")
 
 
@@ -65,6 +67,7 @@ class Seaweed:
             tls = [f"-s3.cert.file={certificate}", f"-s3.key.file={key}"]
             tls.append(f"-s3.port.https={self.tls_port}")
         return [
+            *DIES_WITH_US,
             str(Path(sysconfig.get_path("scripts")) / "weed"),
             *("-logtostderr=true", "mini", f"-dir={self.folder / 'data'}"),
             *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.port={self.port}"),

@@ -33,7 +33,8 @@ async def open_store(
 ) -> OpenStore:
     """Retrying over throttled over counted: each attempt is paid for and counted.
 
-    Raises MisconfiguredError for what is wrong on this side; `check` asks the other one.
+    Raises MisconfiguredError for what is wrong on this side; `check` asks the other one.  The S3
+    client keeps the event loop for a third of a second: open it before anybody is served.
     """
     metered = Metered(await _open(location, options))
     return OpenStore(Retrying(Throttled(metered, schedule), patience), metered)
