@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyvtl.cli import checking
+from pyvtl.cli import checking, sync
 from pyvtl.cli.config import load
 from pyvtl.cli.failure import CommandError, UsageError
 from pyvtl.cli.options import ConfigFile, Json
@@ -31,6 +31,10 @@ FINDINGS = (
     Column("KEPT", lambda row: WORKS[row["works"]]),
     Column("DETAIL", lambda row: str(row["detail"])),
 )
+
+
+app.command("push")(sync.push)
+app.command("pull")(sync.pull)
 
 
 @app.callback()

@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
+from pyvtl.media.at_rest import TapeAtRest, tape_at_rest
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.inventory import Moves, Place
 from pyvtl.media.medium import Attributes, DamagedError, MediumError, StorageFailedError
-from pyvtl.media.volume import SHREDDED, Volume, volume_of
+from pyvtl.media.volume import SHREDDED, Volume, label_of, volume_of
 from pyvtl.store.block_index import ENTRIES
 from pyvtl.store.catalog import Catalog, PlaceRow, TapeRow
 from pyvtl.store.dedup import Scope
@@ -117,6 +118,16 @@ class Vault:
         finally:
             cartridge.close()
 
+    def at_rest(self, barcode: str) -> TapeAtRest:
+        """What a tape that is not in use consists of; MediumError if it is encrypted."""
+        with self._claim(barcode) as row, _storing():
+            return tape_at_rest(self._folder(row), label_of(row), self._catalog.known(barcode))
+
+    def labels(self) -> list[Label]:
+        """The labels of all tapes, the deleted ones too, by barcode; none that cannot be read."""
+        rows = [row for name, row in self._tapes.items() if name not in self._unlabelled]
+        return [label_of(row) for row in sorted(rows)]
+
     def delete(self, barcode: str) -> None:
         """Delete a tape that is not in use, and all that is on it."""
         with self._claim(barcode) as row, _storing():
@@ -203,7 +214,13 @@ class Vault:
             self._tapes[row.barcode] = row._replace(damage=damage)
 
     def _load(self, row: TapeRow) -> Cartridge:
-        folder = TapeFolder(
+        blank = AttributesFrame(capacity_0=row.capacity_bytes)
+        known = self._catalog.known(row.barcode)
+        follow = partial(self._catalog.follow, row.barcode)
+        return Cartridge(self._keyring.unlocked(self._folder(row)), blank, known, follow)
+
+    def _folder(self, row: TapeRow) -> TapeFolder:
+        return TapeFolder(
             self._files,
             self._tapes_folder / row.barcode,
             self._key,
@@ -213,10 +230,6 @@ class Vault:
             shared=self._sharing.of(row.barcode),
             dedup=self._sharing.dedup(row.barcode, row.tape_id),
         )
-        folder = self._keyring.unlocked(folder)
-        blank = AttributesFrame(capacity_0=row.capacity_bytes)
-        known = self._catalog.known(row.barcode)
-        return Cartridge(folder, blank, known, partial(self._catalog.follow, row.barcode))
 
     def _volume(self, row: TapeRow) -> Volume:
         held = self._open.get(row.barcode)
@@ -374,13 +387,6 @@ def _row_of(label: Label) -> TapeRow:
         label.capacity_bytes,
         label.created_at,
         label.deleted,
-    )
-
-
-def label_of(row: TapeRow) -> Label:
-    """The label of a tape, from what the catalog says of it."""
-    return Label(
-        row.barcode, row.tape_id.hex(), row.capacity_bytes, row.created_at, deleted=row.deleted
     )
 
 

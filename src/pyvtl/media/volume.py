@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.store.catalog import TapeRow
+from pyvtl.store.repository import Label
 
 SHREDDED = "SHREDDED"
 
@@ -42,3 +43,10 @@ def _status(damage: str | None) -> str:
     if damage == SHREDDED:
         return SHREDDED
     return f"DAMAGED: {damage}" if damage else "AVAILABLE"
+
+
+def label_of(row: TapeRow) -> Label:
+    """The label of a tape, from what the catalog says of it."""
+    return Label(
+        row.barcode, row.tape_id.hex(), row.capacity_bytes, row.created_at, deleted=row.deleted
+    )

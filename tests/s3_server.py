@@ -1,4 +1,4 @@
-"""The real S3 server that contract tests share."""
+"""The real S3 server that tests share, as a fixture."""
 
 from collections.abc import Iterator
 from pathlib import Path

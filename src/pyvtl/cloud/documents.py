@@ -1,0 +1,123 @@
+"""The JSON documents in the store: frozen, each with the version of its form."""
+
+import json
+from typing import Annotated, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pyvtl.cloud.refusals import DocumentError
+
+FORMAT_VERSION: Final = 1
+
+Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+GatewayId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
+Barcode = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Values(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Document(_Values):
+    """What every document begins with."""
+
+    format: Literal[1] = FORMAT_VERSION
+
+
+class Repository(Document):
+    """`repository.json`, the same in the store and in every data folder that shares it."""
+
+    repository_id: Id
+    hash_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", repr=False)]
+
+
+class GatewayDocument(Document):
+    """`gateways/<id>.json`: a gateway that has packs here."""
+
+    gateway_id: GatewayId
+    repository_id: Id
+
+
+class Head(Document):
+    """`tapes/<barcode>/head.json`: whose the tape is, and the manifest that counts.
+
+    `nonce` is another one in every head ever written, so that a writer knows its own.  `earlier`
+    are the manifests before, the latest first.
+    """
+
+    barcode: Barcode
+    tape_id: Id
+    owner: GatewayId
+    epoch: Count
+    generation: Count
+    state: Literal["active", "deleted"]
+    manifest: str | None
+    earlier: tuple[str, ...] = ()
+    nonce: Id
+
+
+class End(_Values):
+    """The end of data of a partition."""
+
+    objects: Count
+    filemarks: Count
+    bytes: Count
+
+
+class PackEntry(_Values):
+    """A pack that the tape needs, whose gateway wrote it, and where its header and footer are."""
+
+    pack_id: Id
+    gateway: GatewayId
+    sequence: Count
+    length: Count
+    crc32c: Annotated[int, Field(ge=0, lt=1 << 32)]
+    map: str
+    map_offset: Count
+    map_length: Count
+
+
+class Manifest(Document):
+    """A recovery point: the label of a tape, and its packs up to a COMMIT, in their order."""
+
+    barcode: Barcode
+    tape_id: Id
+    capacity_bytes: Count
+    created_at: Count
+    gateway: GatewayId
+    generation: Count
+    epoch: Count
+    write_protected: bool
+    ends: tuple[End, ...]
+    packs: tuple[PackEntry, ...]
+
+
+AnyDocument = TypeVar("AnyDocument", bound=Document)
+
+
+def encode(document: Document) -> bytes:
+    """A document as it stands in the store."""
+    return document.model_dump_json().encode() + b"\n"
+
+
+def decode(kind: type[AnyDocument], key: str, data: bytes) -> AnyDocument:
+    """The document in the bytes of an object.  Raises DocumentError, which names the key."""
+    try:
+        _check_version(key, json.loads(data))
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DocumentError(f"{key} cannot be read: {where}: {first['msg']}") from None
+    except ValueError as error:
+        raise DocumentError(f"{key} cannot be read: {error}") from None
+
+
+def _check_version(key: str, kept: object) -> None:
+    version = kept.get("format") if isinstance(kept, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise DocumentError(
+            f"{key} has format {version}, and this version of pyvtl knows {FORMAT_VERSION}:"
+            " use the version that wrote it"
+        )

@@ -1,0 +1,204 @@
+"""A recovery point of a tape in the store: map, then manifest, then head, which alone counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyvtl.cloud.documents import End, Head, Manifest, PackEntry, encode
+from pyvtl.cloud.heads import HeldHead, commit_head, nonce, put_once, read_document
+from pyvtl.cloud.local_packs import LocalPack
+from pyvtl.cloud.names import epoch_of, manifest_key, manifest_prefix, map_key
+from pyvtl.cloud.objects import ObjectStore, listing
+from pyvtl.cloud.refusals import DivergedError, DocumentError, FencedError
+from pyvtl.media.at_rest import TapeAtRest
+from pyvtl.store.repository import Label
+from pyvtl.store.tape_map import Pack
+
+KEPT_BEFORE = 2
+"""Manifests that are kept beside the one that counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the store has of a tape: the head and the manifest that it names, if any."""
+
+    held: HeldHead | None = None
+    manifest: Manifest | None = None
+
+    @property
+    def pack_ids(self) -> list[str]:
+        return [] if self.manifest is None else [entry.pack_id for entry in self.manifest.packs]
+
+
+async def read_manifest(store: ObjectStore, head: Head) -> Manifest | None:
+    """The manifest that a head names; None if it names none.  Raises DocumentError."""
+    if head.manifest is None:
+        return None
+    manifest = await read_document(store, Manifest, head.manifest)
+    if manifest is None:
+        raise DocumentError(f"{head.manifest} is missing, and the head of {head.barcode} names it")
+    if (manifest.barcode, manifest.tape_id) != (head.barcode, head.tape_id):
+        raise DocumentError(f"{head.manifest} is of another tape than {head.barcode}")
+    return manifest
+
+
+def check_owner(label: Label, gateway: str, held: HeldHead | None) -> None:
+    """Raise FencedError or DivergedError unless the tape in the store is this one, and ours."""
+    if held is None:
+        return
+    head = held.head
+    if head.tape_id != label.tape_id:
+        raise DivergedError(
+            f"the store has another tape of this barcode, of gateway {head.owner}: use another"
+            " prefix of the store for one of them"
+        )
+    if head.owner != gateway:
+        raise FencedError(
+            f"it belongs to gateway {head.owner} since epoch {head.epoch}:"
+            " nothing was pushed, and all that is here stays here"
+        )
+
+
+def check_order(tape: TapeAtRest, there: Standing) -> None:
+    """Raise DivergedError unless the tape is what the store has, or what came after it."""
+    if there.held is None:
+        return
+    head = there.held.head
+    if head.state == "deleted":
+        raise DivergedError("it was deleted in the store; all that is here stays here")
+    if generation_of(tape) > head.generation or not there.pack_ids:
+        return
+    here = [pack.pack_id.hex() for pack, _ in tape.packs]
+    if generation_of(tape) < head.generation or here[: len(there.pack_ids)] != there.pack_ids:
+        raise DivergedError(
+            "the store has a later state of it than this data folder, which may be an"
+            " old copy: nothing was pushed"
+        )
+
+
+def generation_of(tape: TapeAtRest) -> int:
+    """The generation of what is on a tape, 0 for a blank one."""
+    return tape.packs[-1][0].generation if tape.packs else 0
+
+
+async def commit_point(
+    store: ObjectStore,
+    gateway: str,
+    tape: TapeAtRest,
+    there: Standing,
+    new: Sequence[LocalPack],
+) -> Standing:
+    """Make the packs in the store up to the new ones, which must be there, the recovery point."""
+    epoch = there.held.head.epoch if there.held is not None else 0
+    generation = generation_of(tape)
+    entries = await _put_map(store, gateway, map_key(tape.label.barcode, generation, epoch), new)
+    listed = _entries(tape, there) + entries
+    manifest = _manifest(gateway, tape, epoch, listed)
+    key = manifest_key(tape.label.barcode, generation, epoch)
+    await put_once(store, key, encode(manifest))
+    head = _head(gateway, tape.label, there, key).model_copy(update={"generation": generation})
+    held = await commit_head(store, head, there.held)
+    await prune_manifests(store, held.head)
+    return Standing(held, manifest)
+
+
+async def commit_deletion(
+    store: ObjectStore, gateway: str, label: Label, there: Standing
+) -> HeldHead:
+    """Say in the store that a tape was deleted."""
+    head = _head(gateway, label, there, None)
+    return await commit_head(store, head.model_copy(update={"state": "deleted"}), there.held)
+
+
+async def prune_manifests(store: ObjectStore, head: Head) -> None:
+    """Delete the manifests that the head no longer names; a later owner's are left alone."""
+    named = {head.manifest, *head.earlier}
+    old = [
+        entry.key
+        async for entry in listing(store, manifest_prefix(head.barcode))
+        if entry.key not in named and _is_ours(entry.key, head)
+    ]
+    if old:
+        await store.delete(old)
+
+
+def _is_ours(manifest: str, head: Head) -> bool:
+    epoch = epoch_of(manifest)
+    return epoch is not None and epoch <= head.epoch
+
+
+def _entries(tape: TapeAtRest, there: Standing) -> tuple[PackEntry, ...]:
+    """What the manifest so far lists, if the tape is still of the same generation."""
+    if there.manifest is None or there.manifest.generation != generation_of(tape):
+        return ()
+    return there.manifest.packs
+
+
+def _head(gateway: str, label: Label, there: Standing, manifest: str | None) -> Head:
+    before = there.held.head if there.held is not None else None
+    named = (before.manifest, *before.earlier) if before is not None else ()
+    return Head(
+        barcode=label.barcode,
+        tape_id=label.tape_id,
+        owner=gateway,
+        epoch=before.epoch if before is not None else 0,
+        generation=before.generation if before is not None else 0,
+        state="active",
+        manifest=manifest,
+        earlier=tuple(key for key in named if key is not None)[:KEPT_BEFORE],
+        nonce=nonce(),
+    )
+
+
+async def _put_map(
+    store: ObjectStore, gateway: str, key: str, packs: Sequence[LocalPack]
+) -> tuple[PackEntry, ...]:
+    """Put the outlines of the packs one after another into one object."""
+    if not packs:
+        return ()
+    outlines = b"".join(pack.outline for pack in packs)
+    await put_once(store, key, outlines)
+    entries, offset = [], 0
+    for local in packs:
+        entries.append(_entry(gateway, local, key, offset))
+        offset += len(local.outline)
+    return tuple(entries)
+
+
+def _entry(gateway: str, local: LocalPack, key: str, offset: int) -> PackEntry:
+    return PackEntry(
+        pack_id=local.pack.pack_id.hex(),
+        gateway=gateway,
+        sequence=local.pack.sequence,
+        length=local.file.size,
+        crc32c=local.file.crc32c,
+        map=key,
+        map_offset=offset,
+        map_length=len(local.outline),
+    )
+
+
+def _manifest(
+    gateway: str, tape: TapeAtRest, epoch: int, listed: tuple[PackEntry, ...]
+) -> Manifest:
+    last = _last_commit(tape, len(listed))
+    commit = last.commit if last is not None else None
+    attributes = last.attributes if last is not None else None
+    label = tape.label
+    return Manifest(
+        barcode=label.barcode,
+        tape_id=label.tape_id,
+        capacity_bytes=label.capacity_bytes,
+        created_at=label.created_at,
+        gateway=gateway,
+        generation=generation_of(tape),
+        epoch=epoch,
+        write_protected=attributes is not None and attributes.write_protected,
+        ends=tuple(End(**end._asdict()) for end in (commit.places() if commit else ())),
+        packs=listed,
+    )
+
+
+def _last_commit(tape: TapeAtRest, count: int) -> Pack | None:
+    """Of so many packs, the last one with a COMMIT."""
+    found = [pack for pack, _ in tape.packs[:count] if pack.commit is not None]
+    return found[-1] if found else None

@@ -1,0 +1,21 @@
+"""Why a tape is not pushed or pulled; the message says what to do."""
+
+
+class RefusedTapeError(Exception):
+    """Nothing was changed that anybody relies on."""
+
+
+class FencedError(RefusedTapeError):
+    """Another gateway owns the tape now."""
+
+
+class DivergedError(RefusedTapeError):
+    """The store holds another tape, or a later state of it, under this barcode."""
+
+
+class ForeignRepositoryError(RefusedTapeError):
+    """The store and the data folder belong to different repositories."""
+
+
+class DocumentError(RefusedTapeError):
+    """A document in the store cannot be used: damaged, or of a later version."""

@@ -1,0 +1,71 @@
+"""Files in pieces, several under way at a time, and none of it read on the event loop."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pyvtl.cloud.objects import MIB
+from pyvtl.wire.checksum import crc32c
+
+PART_BYTES = 16 * MIB
+PARTS_AT_ONCE = 4
+
+Result = TypeVar("Result")
+Job = Callable[[], Coroutine[Any, Any, Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes of a file; `number` counts the spans of a file from 1."""
+
+    number: int
+    start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedFile:
+    """A file that never changes: its length in bytes and its checksum."""
+
+    path: Path
+    size: int
+    crc32c: int
+
+
+def spans(size: int) -> Iterator[Span]:
+    """All of a file of so many bytes, in pieces of 16 MiB."""
+    for number, start in enumerate(range(0, size, PART_BYTES), 1):
+        yield Span(number, start, min(PART_BYTES, size - start))
+
+
+def read_span(path: Path, span: Span) -> bytes:
+    """Those bytes of a file; blocks."""
+    with path.open("rb", buffering=0) as file:
+        return os.pread(file.fileno(), span.length, span.start)
+
+
+def measure(path: Path) -> FinishedFile:
+    """Length and checksum of a file; blocks for as long as reading it takes."""
+    size, crc = path.stat().st_size, 0
+    for span in spans(size):
+        crc = crc32c(read_span(path, span), crc)
+    return FinishedFile(path, size, crc)
+
+
+async def at_once(jobs: Sequence[Job[Result]], limit: int = PARTS_AT_ONCE) -> list[Result]:
+    """Run jobs, so many at a time; the first failure ends all, and is raised as it is."""
+    gate = asyncio.Semaphore(limit)
+
+    async def run(job: Job[Result]) -> Result:
+        async with gate:
+            return await job()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(run(job)) for job in jobs]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
