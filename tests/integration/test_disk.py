@@ -112,7 +112,7 @@ def whole(tape: Tape) -> list[bytes | None]:
     return found
 
 
-# A disk that stalls
+# A disk that stalls.  What measures time is slow, so that no other test runs beside it.
 
 
 def append(tape: Tape) -> None:
@@ -125,6 +125,7 @@ def sync(tape: Tape) -> None:
     assert tape.write_filemarks().status == GOOD
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [append, sync])
 async def test_the_loop_goes_on_while_the_disk_stalls_in_writing(
     bench: Bench, steps: Callable[[Tape], None]
@@ -133,12 +134,14 @@ async def test_the_loop_goes_on_while_the_disk_stalls_in_writing(
     assert await bench.lag_during(bench.host(steps)) < LONGEST_LAG
 
 
+@pytest.mark.slow
 async def test_the_loop_goes_on_while_a_tape_is_opened(bench: Bench) -> None:
     await bench.host(sync)
     assert await bench.lag_during(bench.move(10000, 20000)) < LONGEST_LAG
     assert await bench.lag_during(bench.move(20000, 10001)) < LONGEST_LAG
 
 
+@pytest.mark.slow
 async def test_the_loop_goes_on_while_tapes_are_managed(bench: Bench) -> None:
     library = bench.gateway.library
     for action in (
