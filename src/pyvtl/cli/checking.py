@@ -34,7 +34,7 @@ def rebuild(data_dir: DataDir, config: ConfigFile = None) -> None:
 
     How much is on an encrypted tape is learned now only with the key that the settings name.
     """
-    from pyvtl.media.vault import rebuild_catalog
+    from pyvtl.media.rebuilding import rebuild_catalog
 
     with _alone(data_dir):
         found = rebuild_catalog(data_dir, secret=_secret(data_dir, config))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pyvtl.media.checking import Finding, Repair
 from pyvtl.media.medium import StorageFailedError
-from pyvtl.media.vault import CATALOG, Vault, rebuild_catalog
+from pyvtl.media.rebuilding import rebuild_catalog
+from pyvtl.media.vault import CATALOG, Vault
 from pyvtl.media.volume import label_of
 from pyvtl.store.catalog import Catalog
 from pyvtl.store.errors import StoreError

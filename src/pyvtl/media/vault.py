@@ -41,8 +41,6 @@ from pyvtl.store.repository import (
 from pyvtl.store.sharing import Sharing
 
 CATALOG = "catalog.sqlite3"
-OLD, DRAFT = CATALOG + ".old", CATALOG + ".new"
-SQLITE_FILES = ("", "-wal", "-shm")
 
 
 class Vault:
@@ -73,7 +71,7 @@ class Vault:
         self._unlabelled: dict[str, TapeRow] = {}
         self._claimed: set[str] = set()
         self._claiming = Lock()
-        with _storing(), _advising(path), ExitStack() as undo:
+        with storing(), _advising(path), ExitStack() as undo:
             self._files.mkdir(self._tapes_folder)
             self._keyring = Keyring(self._files, path, secret)
             self._key = repository_key(self._files, path)
@@ -93,7 +91,7 @@ class Vault:
             )
         row = TapeRow(barcode, secrets.token_bytes(16), capacity_bytes, int(time.time()))
         folder = self._tapes_folder / barcode
-        with _storing():
+        with storing():
             self._files.mkdir(folder)
             self._files.sync_folder(self._tapes_folder)
             if self._encrypt:
@@ -104,7 +102,7 @@ class Vault:
 
     def open(self, barcode: str) -> Cartridge:
         """Load a tape: it is recovered if a crash interrupted it.  Once at a time."""
-        with self._claim(barcode) as row, _storing():
+        with self._claim(barcode) as row, storing():
             cartridge = self._load(row)
             self._note_damage(row, cartridge.damage)
             self._open[barcode] = cartridge
@@ -120,7 +118,7 @@ class Vault:
 
     def at_rest(self, barcode: str) -> TapeAtRest:
         """What a tape that is not in use consists of; MediumError if it is encrypted."""
-        with self._claim(barcode) as row, _storing():
+        with self._claim(barcode) as row, storing():
             return tape_at_rest(self._folder(row), label_of(row), self._catalog.known(barcode))
 
     def labels(self) -> list[Label]:
@@ -130,7 +128,7 @@ class Vault:
 
     def delete(self, barcode: str) -> None:
         """Delete a tape that is not in use, and all that is on it."""
-        with self._claim(barcode) as row, _storing():
+        with self._claim(barcode) as row, storing():
             deleted = row._replace(deleted=True, used_bytes=0, damage=None)
             self._put(deleted)
             self._catalog.forget_packs(barcode)
@@ -143,7 +141,7 @@ class Vault:
 
     def shred(self, barcode: str) -> None:
         """Destroy the key of an encrypted tape that is not in use: nobody can read it any more."""
-        with self._claim(barcode) as row, _storing():
+        with self._claim(barcode) as row, storing():
             folder = self._tapes_folder / barcode
             if not is_encrypted(self._files, folder):
                 raise MediumError(f"tape {barcode} is not encrypted, so there is no key to shred")
@@ -152,7 +150,7 @@ class Vault:
 
     def volumes(self) -> list[Volume]:
         """All tapes that are not deleted, by barcode."""
-        with _storing():
+        with storing():
             rows = [*self._catalog.tapes(), *self._unlabelled.values()]
         return [self._volume(row) for row in sorted(rows) if not row.deleted]
 
@@ -162,12 +160,12 @@ class Vault:
 
     def places(self) -> dict[str, Place]:
         """Where tapes lie."""
-        with _storing():
+        with storing():
             return {name: Place(*row) for name, row in self._catalog.places().items()}
 
     def place(self, moves: Moves) -> None:
         """Make moves durable, all or none."""
-        with _storing():
+        with storing():
             self._catalog.place(
                 {
                     name: None if to is None else PlaceRow(to.address, to.home, to.imported)
@@ -177,7 +175,7 @@ class Vault:
 
     def close(self) -> None:
         """Close what is open and let go of the folder's files."""
-        with ExitStack() as stack, _storing():
+        with ExitStack() as stack, storing():
             stack.callback(self._catalog.close)
             stack.callback(self._sharing.close)
             for cartridge in self._open.values():
@@ -314,57 +312,6 @@ class Vault:
         return None if label is None else _row_of(label)
 
 
-def rebuild_catalog(
-    path: Path, files: FileLayer | None = None, secret: Secret | None = None
-) -> int:
-    """Make the catalog of a data folder anew from its tapes; gives how many there are.
-
-    Where tapes lie is kept when the old catalog can still be read; it is kept beside the new
-    one in any case.  A crash leaves the old one in its place, or a new one that knows the places.
-    """
-    _remove(path, DRAFT)
-    with _storing():
-        draft = Catalog(path / DRAFT)
-        draft.place(_old_places(path))
-        draft.close()
-    _keep_aside(path)
-    (path / DRAFT).replace(path / CATALOG)
-    vault = Vault(path, files, secret=secret)
-    found = len(vault.volumes())
-    vault.close()
-    return found
-
-
-def _old_places(path: Path) -> dict[str, PlaceRow]:
-    """Where the tapes lie that still have a folder, if the old catalog can tell."""
-    if not (path / CATALOG).exists():
-        return {}
-    try:
-        catalog = Catalog(path / CATALOG)
-        try:
-            places = catalog.places()
-        finally:
-            catalog.close()
-    except StoreError:
-        return {}
-    return {name: place for name, place in places.items() if (path / "tapes" / name).exists()}
-
-
-def _keep_aside(path: Path) -> None:
-    """Keep what there is of the old catalog; it stays in its place too until it is replaced."""
-    _remove(path, OLD)
-    for ending in SQLITE_FILES[1:]:
-        if (path / (CATALOG + ending)).exists():
-            (path / (CATALOG + ending)).replace(path / (OLD + ending))
-    if (path / CATALOG).exists():
-        (path / OLD).hardlink_to(path / CATALOG)
-
-
-def _remove(path: Path, name: str) -> None:
-    for ending in SQLITE_FILES:
-        (path / (name + ending)).unlink(missing_ok=True)
-
-
 @contextmanager
 def _advising(path: Path) -> Iterator[None]:
     """Let an error of the catalog say how to make it anew."""
@@ -391,7 +338,7 @@ def _row_of(label: Label) -> TapeRow:
 
 
 @contextmanager
-def _storing() -> Iterator[None]:
+def storing() -> Iterator[None]:
     """Turn what a disk or the catalog fails with into the medium's error."""
     try:
         yield

@@ -10,8 +10,9 @@ import pytest
 from pyvtl.media.checking import StoreCheck
 from pyvtl.media.medium import MediumError
 from pyvtl.media.mending import mend
+from pyvtl.media.rebuilding import rebuild_catalog
 from pyvtl.media.rescue import tape_contents
-from pyvtl.media.vault import Vault, rebuild_catalog
+from pyvtl.media.vault import Vault
 from pyvtl.store.keys import Secret
 from tests.tapes import append, contents
 

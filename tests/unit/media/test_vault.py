@@ -13,7 +13,8 @@ import pytest
 
 from pyvtl.media.inventory import Place
 from pyvtl.media.medium import DamagedError, MediumError, StorageFailedError
-from pyvtl.media.vault import Vault, rebuild_catalog
+from pyvtl.media.rebuilding import rebuild_catalog
+from pyvtl.media.vault import Vault
 from pyvtl.media.volume import Volume
 from pyvtl.store.files import LocalFiles
 from tests.disks import DiskInHand

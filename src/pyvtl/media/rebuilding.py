@@ -1,0 +1,63 @@
+"""Make the catalog of a data folder anew: the segments are the truth."""
+
+from pathlib import Path
+
+from pyvtl.media.vault import CATALOG, Vault, storing
+from pyvtl.store.catalog import Catalog, PlaceRow
+from pyvtl.store.errors import StoreError
+from pyvtl.store.files import FileLayer
+from pyvtl.store.keys import Secret
+
+OLD, DRAFT = CATALOG + ".old", CATALOG + ".new"
+SQLITE_FILES = ("", "-wal", "-shm")
+
+
+def rebuild_catalog(
+    path: Path, files: FileLayer | None = None, secret: Secret | None = None
+) -> int:
+    """Make the catalog of a data folder anew from its tapes; gives how many there are.
+
+    Where tapes lie is kept when the old catalog can still be read; it is kept beside the new
+    one in any case.  A crash leaves the old one in its place, or a new one that knows the places.
+    """
+    _remove(path, DRAFT)
+    with storing():
+        draft = Catalog(path / DRAFT)
+        draft.place(_old_places(path))
+        draft.close()
+    _keep_aside(path)
+    (path / DRAFT).replace(path / CATALOG)
+    vault = Vault(path, files, secret=secret)
+    found = len(vault.volumes())
+    vault.close()
+    return found
+
+
+def _old_places(path: Path) -> dict[str, PlaceRow]:
+    """Where the tapes lie that still have a folder, if the old catalog can tell."""
+    if not (path / CATALOG).exists():
+        return {}
+    try:
+        catalog = Catalog(path / CATALOG)
+        try:
+            places = catalog.places()
+        finally:
+            catalog.close()
+    except StoreError:
+        return {}
+    return {name: place for name, place in places.items() if (path / "tapes" / name).exists()}
+
+
+def _keep_aside(path: Path) -> None:
+    """Keep what there is of the old catalog; it stays in its place too until it is replaced."""
+    _remove(path, OLD)
+    for ending in SQLITE_FILES[1:]:
+        if (path / (CATALOG + ending)).exists():
+            (path / (CATALOG + ending)).replace(path / (OLD + ending))
+    if (path / CATALOG).exists():
+        (path / OLD).hardlink_to(path / CATALOG)
+
+
+def _remove(path: Path, name: str) -> None:
+    for ending in SQLITE_FILES:
+        (path / (name + ending)).unlink(missing_ok=True)
