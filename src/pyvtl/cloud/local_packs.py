@@ -7,7 +7,7 @@ from pyvtl.cloud.spans import FinishedFile, measure
 from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import ReadOnlyFiles
-from pyvtl.store.format import FooterTail, Kind, Reference, SegmentHeader
+from pyvtl.store.format import FooterTail, SegmentHeader
 from pyvtl.store.recovery import read_footer
 from pyvtl.store.tape_map import Pack
 
@@ -35,16 +35,7 @@ def local_pack(pack: Pack, path: Path) -> LocalPack:
         rest = files.pread(fd, pack.length - tail.footer_offset, tail.footer_offset)
     finally:
         files.close(fd)
-    return LocalPack(pack, measure(path), header + rest, _references(footer.headers, footer.notes))
-
-
-def _references(headers: list[bytes], notes: list[bytes]) -> frozenset[bytes]:
-    kinds = [header[4] for header in headers if header[4] not in (Kind.DATA, Kind.ZERO)]
-    return frozenset(
-        Reference.decode(note[: Reference.SIZE]).pack
-        for kind, note in zip(kinds, notes, strict=True)
-        if kind == Kind.REF
-    )
+    return LocalPack(pack, measure(path), header + rest, footer.index().packs())
 
 
 def refuse_foreign(tape: TapeAtRest, packs: list[LocalPack]) -> None:

@@ -186,7 +186,8 @@ def _as_location(text: str) -> str:
 class StoreSection(Section):
     """How tapes lie on the disk, and the object store to look after them.
 
-    Nothing is uploaded yet: `pyvtl store probe` is what uses the settings from `url` on.
+    A running server uploads nothing yet: `pyvtl store push`, `pull` and `probe` use the settings
+    from `url` on.
     """
 
     segment_size: Size = Field(

@@ -7,6 +7,7 @@ from pyvtl.store.catalog import Catalog, PlaceRow
 from pyvtl.store.errors import StoreError
 from pyvtl.store.files import FileLayer
 from pyvtl.store.keys import Secret
+from pyvtl.store.repository import TAPES
 
 OLD, DRAFT = CATALOG + ".old", CATALOG + ".new"
 SQLITE_FILES = ("", "-wal", "-shm")
@@ -45,7 +46,7 @@ def _old_places(path: Path) -> dict[str, PlaceRow]:
             catalog.close()
     except StoreError:
         return {}
-    return {name: place for name, place in places.items() if (path / "tapes" / name).exists()}
+    return {name: place for name, place in places.items() if (path / TAPES / name).exists()}
 
 
 def _keep_aside(path: Path) -> None:

@@ -15,6 +15,7 @@ from pyvtl.store.loading import SEGMENT_NAME
 from pyvtl.store.recovery import index_of, scan
 from pyvtl.store.reference_table import CatalogReferences
 from pyvtl.store.references import SharedPacks, SharedTape, folders_in, pack_id_of
+from pyvtl.store.repository import TAPES
 
 INDEX = "index"
 
@@ -34,7 +35,7 @@ class Sharing:
         scope: Scope = Scope.OFF,
         entries: int = ENTRIES,
     ) -> None:
-        self._files, self._scope, self._tapes = files, scope, path / "tapes"
+        self._files, self._scope, self._tapes = files, scope, path / TAPES
         self._table = CatalogReferences(catalog)
         self._packs = SharedPacks(files, self._tapes, self._table)
         if not self._table.complete:
@@ -104,7 +105,7 @@ def rebuild_index(files: FileLayer, path: Path, scope: Scope, entries: int = ENT
     (path / INDEX / "clean").unlink(missing_ok=True)
     index = LmdbIndex(files, path / INDEX, scope.value, entries)
     try:
-        found = publish_all(files, path / "tapes", index, scope)
+        found = publish_all(files, path / TAPES, index, scope)
         index.completed()
     finally:
         index.close()
