@@ -169,6 +169,10 @@ class Cartridge:
         with self._writing():
             self._writer.sync()
 
+    def seal(self) -> None:
+        with self._writing():
+            self._writer.seal()
+
     def set_attributes(self, attributes: Attributes) -> None:
         self._refuse_damaged()
         frame = replace(self._writer.attributes, write_protected=attributes.write_protected)

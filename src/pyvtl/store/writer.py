@@ -120,6 +120,16 @@ class TapeWriter:
             self._segment.sync()
             self._became_durable(self._pack_written(self._segment), False)
 
+    def seal(self) -> None:
+        """Make all durable and close the segment; what is written next goes into another one."""
+        self._refuse_after_failure()
+        start = self._start
+        if self._segment is not None:
+            self._seal(self._segment)
+            self._segment = self._stream = None
+            self._start = start
+        self._remove_obsolete(len(self._obsolete))
+
     def truncate(self, partition: int, place: Place) -> None:
         """Make `place` the end of data, durably."""
         self.start(partition, place)
