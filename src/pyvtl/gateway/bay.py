@@ -38,7 +38,7 @@ class DriveBay:
                 await self.drive.unload()
 
     async def seal(self, barcode: str) -> None:
-        """Close the segment that is written, if that volume is in the drive.  Raises MediumError."""
+        """Let what is on the volume be copied, if it is in the drive.  Raises MediumError."""
         if self.drive.loaded == barcode:
             await self.drive.seal()
 
