@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
-from pyvtl.media.at_rest import TapeAtRest, tape_at_rest
+from pyvtl.media.at_rest import PackIds, TapeAtRest, tape_at_rest
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.inventory import Moves, Place
 from pyvtl.media.medium import Attributes, DamagedError, MediumError, StorageFailedError
@@ -39,6 +39,7 @@ from pyvtl.store.repository import (
     write_label,
 )
 from pyvtl.store.sharing import Sharing
+from pyvtl.store.stored_table import StoredTable
 
 CATALOG = "catalog.sqlite3"
 
@@ -117,9 +118,21 @@ class Vault:
             cartridge.close()
 
     def at_rest(self, barcode: str) -> TapeAtRest:
-        """What a tape that is not in use consists of; MediumError if it is encrypted."""
+        """What a tape that is not in use consists of; MediumError if its key is not given."""
         with self._claim(barcode) as row, storing():
-            return tape_at_rest(self._folder(row), label_of(row), self._catalog.known(barcode))
+            tape = tape_at_rest(
+                self._folder(row),
+                label_of(row),
+                self._catalog.known(barcode),
+                self._keyring,
+                StoredTable(self._catalog).find,
+            )
+        return replace(tape, needed=self.needed)
+
+    def needed(self, pack_ids: PackIds) -> PackIds:
+        """Those of these packs that a tape here holds or refers to: they must not be lost."""
+        with storing():
+            return self._sharing.needed(pack_ids)
 
     def labels(self) -> list[Label]:
         """The labels of all tapes, the deleted ones too, by barcode; none that cannot be read."""
