@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pyvtl.media.at_rest import TapeAtRest, tape_at_rest
+from pyvtl.media.at_rest import PackIds, TapeAtRest, tape_at_rest
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.claims import Claims, InUseError
 from pyvtl.media.inventory import Moves, Place
@@ -42,6 +42,7 @@ from pyvtl.store.repository import (
 )
 from pyvtl.store.sharing import Sharing
 from pyvtl.store.stored import StoredPack
+from pyvtl.store.stored_table import StoredTable
 
 CATALOG = "catalog.sqlite3"
 
@@ -125,9 +126,21 @@ class Vault:
             cartridge.close()
 
     def at_rest(self, barcode: str) -> TapeAtRest:
-        """What a tape that is not in use consists of; MediumError if it is encrypted."""
+        """What a tape that is not in use consists of; MediumError if its key is not given."""
         with self._claim(barcode) as row, storing():
-            return tape_at_rest(self._folder(row), label_of(row), self._catalog.known(barcode))
+            tape = tape_at_rest(
+                self._folder(row),
+                label_of(row),
+                self._catalog.known(barcode),
+                self._keyring,
+                StoredTable(self._catalog).find,
+            )
+        return replace(tape, needed=self.needed)
+
+    def needed(self, pack_ids: PackIds) -> PackIds:
+        """Those of these packs that a tape here holds or refers to: they must not be lost."""
+        with storing():
+            return self._sharing.needed(pack_ids)
 
     def snapshot(self, barcode: str) -> TapeAtRest | None:
         """The closed packs of a tape, also while a drive writes it; None where there are none yet.
@@ -138,9 +151,15 @@ class Vault:
         self._visit(row)
         with storing():
             self._catalog.settle()
-            known, generation = self._catalog.known(barcode), self._catalog.generation(barcode)
-            damage = self._tapes[barcode].damage
-            return snapshot_of(self._folder(row), label_of(row), known, generation, damage)
+            tape = snapshot_of(
+                self._folder(row),
+                label_of(self._tapes[barcode]),
+                self._catalog.known(barcode),
+                self._catalog.generation(barcode),
+                self._tapes[barcode].damage,
+                stored=StoredTable(self._catalog).find,
+            )
+        return None if tape is None else replace(tape, needed=self.needed)
 
     def label(self, barcode: str) -> Label:
         """The label of a tape, also of a deleted one."""
