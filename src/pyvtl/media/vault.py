@@ -2,14 +2,16 @@
 
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
 
+from pyvtl.media.adoption import has_tape, row_from_segments, row_of, says_deleted
 from pyvtl.media.at_rest import TapeAtRest, tape_at_rest
+from pyvtl.media.attaching import TapeAway, attach
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.inventory import Moves, Place
 from pyvtl.media.medium import Attributes, DamagedError, MediumError, StorageFailedError
@@ -28,10 +30,9 @@ from pyvtl.store.files import FileLayer, LocalFiles
 from pyvtl.store.format import AttributesFrame
 from pyvtl.store.keys import KEY_FILE, Keyring, Secret, is_encrypted
 from pyvtl.store.loading import SEGMENT_BYTES, SEGMENT_NAME, TapeFolder
-from pyvtl.store.references import SUFFIX
-from pyvtl.store.relabelling import label_from_segments
+from pyvtl.store.pack_cache import CacheLimits, PackCache
+from pyvtl.store.pack_source import PackSource
 from pyvtl.store.repository import (
-    LABEL,
     TAPES,
     Label,
     read_label,
@@ -39,6 +40,9 @@ from pyvtl.store.repository import (
     write_label,
 )
 from pyvtl.store.sharing import Sharing
+from pyvtl.store.stored import StoredPack
+from pyvtl.store.stored_table import StoredTable
+from pyvtl.store.tape_map import Pack
 
 CATALOG = "catalog.sqlite3"
 
@@ -59,11 +63,18 @@ class Vault:
         dedup_entries: int = ENTRIES,
         secret: Secret | None = None,
         encrypt: bool = False,
+        source: PackSource | None = None,
+        cache: CacheLimits | None = None,
+        told: Callable[[str, str], None] = lambda _barcode, _what: None,
     ) -> None:
         """With `encrypt` new tapes are encrypted, which takes a `secret`, as opening them does.
 
-        A secret that is not that of the folder raises MediumError before anything is changed.
+        What the object store `source` has too is deleted here beyond the limits of the `cache`,
+        and read from there.  `told` is told of what was mended: the barcode, and a sentence.  A
+        secret that is not that of the folder raises MediumError before anything is changed.
         """
+        self._told = told
+        self._cache: PackCache | None = None
         self._files = files or LocalFiles()
         self._tapes_folder, self._segment_bytes = path / TAPES, segment_bytes
         self._encrypt = encrypt
@@ -77,8 +88,20 @@ class Vault:
             self._key = repository_key(self._files, path)
             self._catalog = Catalog(path / CATALOG)
             undo.callback(self._catalog.close)
-            self._sharing = Sharing(self._files, path, self._catalog, dedup, dedup_entries)
+            self._stored = StoredTable(self._catalog)
+            self._sharing = Sharing(
+                self._files, path, self._catalog, dedup, dedup_entries, gone=self._forget
+            )
             undo.callback(self._sharing.close)
+            self._cache = self._sharing.cache = PackCache(
+                self._files,
+                path,
+                self._stored,
+                self._sharing.path_of,
+                source=source,
+                limits=cache,
+            )
+            undo.callback(self._cache.close)
             self._tapes = {row.barcode: row for row in self._catalog.tapes()}
             self._adopt_all()
             undo.pop_all()
@@ -135,6 +158,41 @@ class Vault:
             self._sweep(deleted)
 
     @property
+    def cache(self) -> PackCache:
+        """What is here of what the object store has."""
+        assert self._cache is not None, "it is there as soon as the folder is open"
+        return self._cache
+
+    def put_stored(self, barcode: str, packs: Collection[StoredPack]) -> None:
+        """The store has a recovery point that lists these packs: they are clean from now on."""
+        with storing():
+            self._stored.put(barcode, packs)
+            self.cache.cleaned([pack.pack_id for pack in packs])
+
+    def attach(self, label: Label, packs: Sequence[Pack], stored: Sequence[StoredPack]) -> Volume:
+        """Take up a tape that the object store has: its packs, in their order, and where each is.
+
+        Of `stored`, what is none of `packs` are other tapes' packs that they refer to.  What is
+        here of the tape already, and nothing there is missing, stays.  MediumError when another
+        tape has its barcode, when it was deleted here, or when it is in use.
+        """
+        known = self._tapes.get(label.barcode)
+        if known is not None and (known.deleted or known.tape_id.hex() != label.tape_id):
+            raise MediumError(f"another tape has, or had, the barcode {label.barcode} here")
+        row = self._tapes.setdefault(label.barcode, row_of(label))
+        try:
+            with self._claim(row.barcode), storing():
+                folder = self._tapes_folder / row.barcode
+                attach(self._files, folder, self._catalog, TapeAway(label, packs, stored))
+                self._put(row)
+                self._look_into(row)
+        except MediumError:
+            if known is None:
+                del self._tapes[row.barcode]
+            raise
+        return self._volume(self._tapes[row.barcode])
+
+    @property
     def indexing(self) -> bool:
         """Whether dedup waits for its index, which is being made anew."""
         return self._sharing.indexing
@@ -178,6 +236,7 @@ class Vault:
         with ExitStack() as stack, storing():
             stack.callback(self._catalog.close)
             stack.callback(self._sharing.close)
+            stack.callback(self.cache.close)
             for cartridge in self._open.values():
                 stack.callback(cartridge.close)
 
@@ -227,7 +286,17 @@ class Vault:
             self._segment_bytes,
             shared=self._sharing.of(row.barcode),
             dedup=self._sharing.dedup(row.barcode, row.tape_id),
+            cache=self.cache,
+            told=partial(self._told, row.barcode),
         )
+
+    def _forget(self, pack_ids: Collection[bytes]) -> None:
+        """Nobody needs these packs any more, and their segments are gone."""
+        with suppress(CatalogError):
+            if self._cache is None:
+                self._stored.forget(pack_ids)  # Its copies go when it looks around.
+            else:
+                self._cache.forget(pack_ids)
 
     def _volume(self, row: TapeRow) -> Volume:
         held = self._open.get(row.barcode)
@@ -240,18 +309,12 @@ class Vault:
             names = self._files.listdir(folder)
         except FileNotFoundError:
             return  # Somebody took the folder away: nothing of the tape is left to delete.
-        if not self._says_deleted(folder):
+        if not says_deleted(self._files, folder):
             write_label(self._files, folder, label_of(row))
         if KEY_FILE in names:
             self._files.unlink(folder / KEY_FILE)
-        self._sharing.delete(row.barcode, [n for n in names if SEGMENT_NAME.fullmatch(n)])
-
-    def _says_deleted(self, folder: Path) -> bool:
-        """Whether the label in a folder can be read, and says that the tape was deleted."""
-        try:
-            return read_label(self._files, folder).deleted
-        except (DamageError, FileNotFoundError):
-            return False
+        segments = [name for name in names if SEGMENT_NAME.fullmatch(name)]
+        self._sharing.delete(row.barcode, segments, self._stored.of(row.barcode))
 
     def _adopt_all(self) -> None:
         """Take up tapes that have a folder and no row: a crash or a lost catalog left them so."""
@@ -265,9 +328,9 @@ class Vault:
     def _adopt(self, barcode: str) -> None:
         folder = self._tapes_folder / barcode
         try:
-            if not any(_counts(name) for name in self._files.listdir(folder)):
+            if not has_tape(self._files, folder):
                 return  # A crash came before the label: no tape was promised.
-            row = _row_of(read_label(self._files, folder))
+            row = row_of(read_label(self._files, folder))
         except NotADirectoryError:
             return
         except (DamageError, OSError) as error:
@@ -299,17 +362,9 @@ class Vault:
 
     def _list_unlabelled(self, barcode: str, error: Exception) -> None:
         """List a tape by what its segments tell of it; it cannot be used without its label."""
-        known = self._remade(barcode) or TapeRow(barcode, bytes(16), 0, 0)
+        known = row_from_segments(self._files, self._tapes_folder / barcode)
         reason = f"{error}; `pyvtl store check --repair` makes the label anew"
         self._tapes[barcode] = self._unlabelled[barcode] = known._replace(damage=reason)
-
-    def _remade(self, barcode: str) -> TapeRow | None:
-        folder = TapeFolder(self._files, self._tapes_folder / barcode, self._key, b"", barcode)
-        try:
-            label = label_from_segments(folder)
-        except OSError:
-            return None
-        return None if label is None else _row_of(label)
 
 
 @contextmanager
@@ -320,21 +375,6 @@ def _advising(path: Path) -> Iterator[None]:
     except CatalogError as error:
         remedy = f"`pyvtl store rebuild-catalog --data-dir {path}` makes it anew from the tapes"
         raise CatalogError(f"{error}; {remedy}") from error
-
-
-def _counts(name: str) -> bool:
-    """Whether a file in the folder of a tape shows that there is one."""
-    return name == LABEL or name.endswith(SUFFIX)
-
-
-def _row_of(label: Label) -> TapeRow:
-    return TapeRow(
-        label.barcode,
-        bytes.fromhex(label.tape_id),
-        label.capacity_bytes,
-        label.created_at,
-        label.deleted,
-    )
 
 
 @contextmanager
