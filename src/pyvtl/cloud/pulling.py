@@ -15,7 +15,7 @@ from pyvtl.cloud.recovery_point import read_manifest
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.spans import FinishedFile
 from pyvtl.cloud.tape_keys import read_key
-from pyvtl.media.vault import CATALOG
+from pyvtl.media.holdings import CATALOG
 from pyvtl.store.catalog import Catalog
 from pyvtl.store.files import LocalFiles, write_file
 from pyvtl.store.keys import KEY_FILE

@@ -166,13 +166,13 @@ class Uploader:
         snapshot = await _whole(asyncio.to_thread(self._vault.snapshot, tape.barcode))
         if snapshot is None:
             return 0
-        await _whole(asyncio.to_thread(self._vault.pushing, tape.barcode))
+        await _whole(asyncio.to_thread(self._vault.uploads.begin, tape.barcode))
         return sum([await self._push(point) for point in _points(snapshot, tape)])
 
     async def _bury(self, barcode: str) -> None:
         label = self._vault.label(barcode)
         await push_deletion(self._store, self._gateway, label, self._vault.needed)
-        await _whole(asyncio.to_thread(self._vault.buried, barcode))
+        await _whole(asyncio.to_thread(self._vault.uploads.forget, barcode))
 
     async def _push(self, tape: TapeAtRest) -> int:
         """Commit one recovery point; gives how many packs that took."""
