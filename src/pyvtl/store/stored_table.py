@@ -42,6 +42,10 @@ class StoredTable:
         rows = self._catalog.query(SELECT + "WHERE barcode=?", barcode)
         return {row[0]: StoredPack(*row) for row in rows}
 
+    def all(self) -> set[bytes]:
+        """The ids of all packs that the store has."""
+        return {row[0] for row in self._catalog.query("SELECT pack_id FROM stored_packs")}
+
     def needed(self, barcode: str) -> list[StoredPack]:
         """All packs in the store that a tape is read from, other tapes' too."""
         rows = self._catalog.query(SELECT + NEEDED, barcode, barcode)
