@@ -241,6 +241,9 @@ class Holdings:
         except (MediumError, DamageError) as error:
             self._note_damage(row, str(error))
             return
+        protected = cartridge.attributes.write_protected
+        row = row._replace(used_bytes=cartridge.used_bytes, write_protected=protected)
+        self._put(row)
         self._note_damage(row, cartridge.damage)
         cartridge.close()
 
