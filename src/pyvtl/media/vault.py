@@ -3,12 +3,14 @@
 import secrets
 import time
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from pyvtl.media.adoption import row_of
 from pyvtl.media.at_rest import TapeAtRest, tape_at_rest
 from pyvtl.media.attaching import TapeAway, attach
 from pyvtl.media.cartridge import Cartridge
+from pyvtl.media.copying import copy_objects
 from pyvtl.media.holdings import Holdings
 from pyvtl.media.inventory import Moves, Place
 from pyvtl.media.medium import Attributes, MediumError
@@ -51,10 +53,37 @@ class Vault(Holdings):
     def open(self, barcode: str) -> Cartridge:
         """Load a tape: it is recovered if a crash interrupted it.  Once at a time."""
         with self._claim(barcode) as row, storing():
+            if (owner := self.uploads.fenced(barcode)) is not None:
+                raise MediumError(f"tape {barcode} is fenced: {owner}")
             cartridge = self._load(row)
             self._note_damage(row, cartridge.damage)
             self._open[barcode] = cartridge
         return cartridge
+
+    def fence(self, barcode: str, reason: str) -> None:
+        """Somebody else has the tape now: it cannot be opened again, and all of it stays here."""
+        self.uploads.fence(barcode, reason)
+        with storing():
+            self.cache.pin(barcode)
+
+    def recover(self, barcode: str, new: str) -> None:
+        """Copy what is here of a fenced tape, which is in no drive, to a new tape.
+
+        MediumError when it is not fenced, when `new` is taken, or when it cannot be read.
+        """
+        if self.uploads.fenced(barcode) is None:
+            raise MediumError(f"tape {barcode} is not fenced: there is nothing to recover")
+        with self._claim(barcode) as row, storing():
+            source = self._load(row)
+            self.create(new, row.capacity_bytes)
+            try:
+                with closing(self.open(new)) as target:
+                    copy_objects(source, target)
+            except BaseException:
+                self.delete(new)
+                raise
+            finally:
+                source.close()
 
     def protect(self, barcode: str, write_protected: bool) -> None:
         """Set the write protection of a tape that is not in use."""
@@ -101,8 +130,12 @@ class Vault(Holdings):
 
     @property
     def dirty_bytes(self) -> int:
-        """What lies on this disk and in no store; costs nothing to ask."""
-        return self._dirty.total.size_bytes
+        """What lies on this disk and waits for the store; costs nothing to ask.
+
+        What is here of a tape that somebody else has waits for nothing.
+        """
+        fenced = sum(self._dirty.of(barcode).size_bytes for barcode in self.uploads.fenced_barcodes)
+        return self._dirty.total.size_bytes - fenced
 
     def backlog(self) -> list[Backlog]:
         """The tapes of which the store lacks something; asks no disk."""
