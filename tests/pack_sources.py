@@ -1,6 +1,6 @@
 """An object store in memory, as far as reading packs goes: it can be slow, away, and wrong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from threading import Event, Lock
 
@@ -77,3 +77,11 @@ def push(vault: Vault, path: Path, source: MemorySource, barcode: str) -> None:
 
 def flip_a_bit(data: bytes, at: int = 5000) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def allocated(path: Path, packs: Collection[str] | None = None) -> int:
+    """What the cache of a data folder, and segments (of these packs), take of the disk."""
+    found = [
+        file for file in path.glob("tapes/*/*.segment") if packs is None or file.stem[9:] in packs
+    ]
+    return sum(file.stat().st_blocks * 512 for file in [*found, *path.glob("cache/*")])
