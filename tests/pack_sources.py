@@ -34,11 +34,13 @@ class MemorySource:
         self._lock = Lock()
 
     def put(self, files: FileLayer, path: Path) -> StoredPack:
-        """Put a closed segment into the store."""
+        """Put a closed segment into the store, which takes each pack only once."""
         pack_id = pack_id_of(path.name)
-        data, outline = read_file(files, path), outline_at(files, path, pack_id)
-        assert outline is not None, f"{path} is closed"
-        self.packs[pack_id], self.maps[pack_id] = data, outline
+        if pack_id not in self.packs:
+            outline = outline_at(files, path, pack_id)
+            assert outline is not None, f"{path} is closed"
+            self.packs[pack_id], self.maps[pack_id] = read_file(files, path), outline
+        data, outline = self.packs[pack_id], self.maps[pack_id]
         return StoredPack(pack_id, "0" * 8, len(data), crc32c(data), "maps/x", 0, len(outline))
 
     def fetch(self, pack: StoredPack, start: int, length: int) -> bytes:

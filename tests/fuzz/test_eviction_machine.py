@@ -24,7 +24,7 @@ from tests.tapes import Objects, append, as_medium, contents
 TAPES = ("DEMO01L5", "DEMO02L5")
 BLOCK = 65_536
 BLOCKS = [Random(number).randbytes(BLOCK) for number in range(60)]
-IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own in it
+IN_MEMORY = Path("/dev/shm")
 LIMITS = (0, 100_000, 400_000, 4 << 20)
 
 barcodes = st.sampled_from(TAPES)
