@@ -3,7 +3,9 @@
 from contextlib import closing, suppress
 from pathlib import Path
 
-from pyvtl.media.vault import CATALOG, Vault, storing
+from pyvtl.media.shelf import CATALOG
+from pyvtl.media.storing import storing
+from pyvtl.media.vault import Vault
 from pyvtl.store.carrying import carry_over
 from pyvtl.store.catalog import Catalog, PlaceRow
 from pyvtl.store.errors import StoreError

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pyvtl.store.dedup import Dedup
+from pyvtl.store.dirty import DirtyPacks
 from pyvtl.store.encryption import PackCipher, hash_key
 from pyvtl.store.errors import CatalogError, DamageError
 from pyvtl.store.eviction import evicted_generation
@@ -36,6 +37,8 @@ class TapeFolder:
     dedup: Dedup | None = None
     """Finds what need not be stored again."""
     data_key: bytes | None = field(default=None, repr=False)
+    dirty: DirtyPacks = field(default_factory=DirtyPacks, repr=False)
+    """Told of what the segments take of the disk."""
     cache: PackCache | None = None
     """What the object store holds of it, if there may be such."""
     told: Callable[[str], None] = lambda _what: None

@@ -89,6 +89,17 @@ class Sharing:
         for pack_id in set(away).difference(kept, map(pack_id_of, names)):
             shared.remove(0, pack_id)
 
+    def needed(self, pack_ids: Collection[bytes]) -> set[bytes]:
+        """Those of these packs that a tape holds or refers to, by the catalog or by their files."""
+        if not self._table.complete:
+            return set(pack_ids)
+        here = {
+            pack_id_of(name)
+            for folder in folders_in(self._files, self._tapes)
+            for name in _segments(self._files, folder)
+        }
+        return {each for each in pack_ids if each in here or self._table.is_needed(each)}
+
     @property
     def indexing(self) -> bool:
         """Whether the index is being made anew."""
