@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pyvtl.media.holdings import CATALOG
 from pyvtl.media.rescue import barcodes
+from pyvtl.media.shelf import CATALOG
 from pyvtl.store.catalog import Catalog, TapeRow
 from pyvtl.store.contents import TapeContents
 from pyvtl.store.errors import CatalogError, DamageError, LockedError

@@ -11,9 +11,9 @@ from pyvtl.media.at_rest import TapeAtRest, tape_at_rest
 from pyvtl.media.attaching import TapeAway, attach
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.copying import copy_objects
-from pyvtl.media.holdings import Holdings
 from pyvtl.media.inventory import Moves, Place
 from pyvtl.media.medium import Attributes, MediumError
+from pyvtl.media.shelf import Shelf
 from pyvtl.media.snapshot import Backlog, snapshot_of
 from pyvtl.media.storing import storing
 from pyvtl.media.volume import SHREDDED, Volume, label_of
@@ -27,7 +27,7 @@ from pyvtl.store.stored import StoredPack
 from pyvtl.store.tape_map import Pack
 
 
-class Vault(Holdings):
+class Vault(Shelf):
     """One process at a time uses a data folder.  May be called from any thread; blocks on disks.
 
     Raises MediumError when there is no such tape, StorageFailedError when the disk fails.

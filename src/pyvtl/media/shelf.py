@@ -44,7 +44,7 @@ from pyvtl.store.stored_table import StoredTable
 CATALOG = "catalog.sqlite3"
 
 
-class Holdings:
+class Shelf:
     """The parts of a data folder, opened together; `Vault` has what is done with them."""
 
     def __init__(
