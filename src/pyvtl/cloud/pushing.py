@@ -101,10 +101,13 @@ def _of_another(held: HeldHead, label: Label, gateway: str) -> bool:
     return (held.head.owner, held.head.tape_id) != (gateway, label.tape_id)
 
 
-async def push_tape(store: ObjectStore, gateway: str, tape: TapeAtRest) -> Pushed:
+async def push_tape(
+    store: ObjectStore, gateway: str, tape: TapeAtRest, parts: asyncio.Semaphore | None = None
+) -> Pushed:
     """Send what the store lacks, with a recovery point after each 64 packs and at the end.
 
-    Raises FencedError when another gateway took the tape, RefusedTapeError when it cannot be sent.
+    Several pushes may share `parts`, the number of parts that are in memory at a time.  Raises
+    FencedError when another gateway took the tape, RefusedTapeError when it cannot be sent.
     """
     if tape.shredded:
         return await push_shredding(store, gateway, tape.label)
@@ -112,10 +115,10 @@ async def push_tape(store: ObjectStore, gateway: str, tape: TapeAtRest) -> Pushe
         raise RefusedTapeError(f"it is damaged here: {tape.damage}; nothing was pushed")
     for _ in range(ATTEMPTS - 1):
         try:
-            return await _push_once(store, gateway, tape)
+            return await _push_once(store, gateway, tape, parts)
         except HeadMovedError:
             continue
-    return await _push_once(store, gateway, tape)
+    return await _push_once(store, gateway, tape, parts)
 
 
 async def push_shredding(store: ObjectStore, gateway: str, label: Label) -> Pushed:
@@ -135,14 +138,16 @@ async def push_shredding(store: ObjectStore, gateway: str, label: Label) -> Push
     return Pushed(label.barcode, shredded=True)
 
 
-async def _push_once(store: ObjectStore, gateway: str, tape: TapeAtRest) -> Pushed:
+async def _push_once(
+    store: ObjectStore, gateway: str, tape: TapeAtRest, parts: asyncio.Semaphore | None
+) -> Pushed:
     there = await _standing(store, gateway, tape)
     await send_key(store, tape.label.barcode, tape.key)
     known = set(there.pack_ids)
     missing = iter([each for each in tape.packs if each[0].pack_id.hex() not in known])
     done = Pushed(tape.label.barcode, len(tape.packs))
     while (batch := list(islice(missing, PACKS_PER_POINT))) or _is_stale(tape, there):
-        sender = _Sender(store, gateway, tape)
+        sender = _Sender(store, gateway, tape, parts)
         new = await sender.send(batch, there)
         there = await commit_point(store, gateway, tape, there, new)
         done = replace(
@@ -178,6 +183,7 @@ class _Sender:
     store: ObjectStore
     gateway: str
     tape: TapeAtRest
+    parts: asyncio.Semaphore | None = None
     sent_bytes: int = 0
 
     async def send(self, batch: Sequence[tuple[Pack, Path]], there: Standing) -> Additions:
@@ -214,5 +220,5 @@ class _Sender:
 
     async def _send(self, local: LocalPack) -> LocalPack:
         key = pack_key(self.gateway, local.pack.pack_id.hex())
-        self.sent_bytes += await send_file(self.store, key, local.file)
+        self.sent_bytes += await send_file(self.store, key, local.file, self.parts)
         return local

@@ -1,6 +1,6 @@
 """A tape that nobody uses: what a copy of it elsewhere is made from."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -41,6 +41,7 @@ class TapeAtRest:
     damage: str | None
     key: bytes | None = field(default=None, repr=False)
     shredded: bool = False
+    generation: int = 0
     find: Callable[[bytes], Whereabouts] = field(default=_nowhere, compare=False, repr=False)
     needed: Callable[[PackIds], PackIds] = field(default=_all, compare=False, repr=False)
 
@@ -56,23 +57,33 @@ def tape_at_rest(
 
     LockedError for an encrypted one whose key is not given.
     """
-    encrypted = is_encrypted(folder.files, folder.path)
-    label = replace(label, encrypted=encrypted)
     try:
         folder = keyring.unlocked(folder)
     except ShreddedError:
-        return TapeAtRest(label, (), None, shredded=True)
+        return TapeAtRest(replace(label, encrypted=True), (), None, shredded=True)
     loaded = load_tape(folder, known=known)
-    packs = [(pack, folder.path / file_name(pack.sequence, pack.pack_id)) for pack in loaded.packs]
+    return described(folder, label, loaded.packs, "; ".join(loaded.damage) or None, stored)
+
+
+def described(
+    folder: TapeFolder,
+    label: Label,
+    packs: Sequence[Pack],
+    damage: str | None,
+    stored: Callable[[bytes], StoredPack | None],
+) -> TapeAtRest:
+    """A tape of these packs, with its wrapped key if it is encrypted."""
+    encrypted = is_encrypted(folder.files, folder.path)
 
     def find(pack_id: bytes) -> Whereabouts:
         path = folder.references.path_of(pack_id)
         return path if path is not None and path.exists() else stored(pack_id)
 
     return TapeAtRest(
-        label,
-        tuple(packs),
-        "; ".join(loaded.damage) or None,
+        replace(label, encrypted=encrypted),
+        tuple((p, folder.path / file_name(p.sequence, p.pack_id)) for p in packs),
+        damage,
         read_file(folder.files, folder.path / KEY_FILE) if encrypted else None,
+        generation=packs[-1].generation if packs else 0,
         find=find,
     )

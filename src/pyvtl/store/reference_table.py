@@ -63,6 +63,13 @@ class CatalogReferences:
             db.execute(kept, (pack_id, barcode, sequence))
             return False
 
+    def keep(self, barcode: str, pack_ids: Collection[bytes]) -> None:
+        """Know packs of tapes that are not here, for as long as any pack refers to them."""
+        kept = "INSERT OR IGNORE INTO kept_packs SELECT ?, ?, 0 WHERE NOT EXISTS"
+        known = "(SELECT 1 FROM packs WHERE pack_id=?)"
+        with self._catalog.transaction() as db:
+            db.executemany(f"{kept} {known}", [(p, barcode, p) for p in pack_ids])
+
     def drop(self, holders: Collection[bytes]) -> list[tuple[str, int, bytes]]:
         held = [h for h in holders if self._has_rows(h)]
         if not held or not self.complete:
