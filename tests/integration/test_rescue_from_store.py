@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pyvtl.cloud.agreement import repository_of
 from pyvtl.cloud.ahead import PIECE_BYTES, PackAhead
+from pyvtl.cloud.documents import encode
 from pyvtl.cloud.heads import read_head
 from pyvtl.cloud.memory import MemoryStore
-from pyvtl.cloud.names import pack_key
+from pyvtl.cloud.names import REPOSITORY, pack_key
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.reading import StoreSource
 from pyvtl.cloud.rescue import contents_of, read_tape
@@ -98,6 +100,19 @@ async def test_a_pack_that_was_changed_in_the_store_is_told(tmp_path: Path) -> N
     data[MIB] ^= 1
     await store.put(key, data)
     with pytest.raises(DamageError, match="is damaged"):
+        await files_of(store)
+
+
+async def test_blocks_are_held_against_their_hashes(tmp_path: Path) -> None:
+    """With another hash key than that of the tape, nothing that is read is believed."""
+    store, gateway = MemoryStore(), Gateway(tmp_path / "one")
+    gateway.create(TAPE)
+    gateway.write(TAPE, b"first", None)
+    await gateway.push(store)
+    repository = await repository_of(store)
+    other = repository.model_copy(update={"hash_key": "00" * 32})
+    await store.put(REPOSITORY, encode(other))
+    with pytest.raises(DamageError, match="is not what was written"):
         await files_of(store)
 
 

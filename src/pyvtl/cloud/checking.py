@@ -91,7 +91,7 @@ class BucketCheck:
         found = [each for name in await barcodes(self._store) for each in await self._tape(name)]
         packs = [partial(self._pack, *each) for each in self.needs.packs.values()]
         maps = [partial(self._map, *each) for each in self.needs.maps.values()]
-        for several in await at_once([*packs, *maps], READS_AT_ONCE):
+        for several in await at_once([*packs, *maps], asyncio.Semaphore(READS_AT_ONCE)):
             found += several
         return [*found, *self._catalog(), *await self._leftovers()]
 

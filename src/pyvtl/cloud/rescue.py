@@ -58,7 +58,8 @@ async def read_tape(
     files = StoreFiles(source, ROOT / barcode, manifest, key)
     packs = {p.pack_id: KnownPack(p, p.length) for p in await read_packs(store, manifest)}
     hash_key, tape_id = bytes.fromhex(repository.hash_key), bytes.fromhex(manifest.tape_id)
-    return TapeFolder(files, ROOT / barcode, hash_key, tape_id, barcode), packs
+    folder = TapeFolder(files, ROOT / barcode, hash_key, tape_id, barcode, prove=True)
+    return folder, packs
 
 
 def contents_of(
