@@ -164,10 +164,17 @@ class Vault(Shelf):
             self.cache.cleaned(pack_ids)
             self.uploads.committed(barcode)
 
-    def attach(self, label: Label, packs: Sequence[Pack], stored: Sequence[StoredPack]) -> Volume:
+    def attach(
+        self,
+        label: Label,
+        packs: Sequence[Pack],
+        stored: Sequence[StoredPack],
+        key: bytes | None = None,
+    ) -> Volume:
         """Take up a tape that the object store has: its packs, in their order, and where each is.
 
-        Of `stored`, what is none of `packs` are other tapes' packs that they refer to.  What is
+        Of `stored`, what is none of `packs` are other tapes' packs that they refer to; `key` is
+        the `key.json` of an encrypted tape.  What is
         here of the tape already, and nothing there is missing, stays.  MediumError when another
         tape has its barcode, when it was deleted here, or when it is in use.
         """
@@ -178,7 +185,7 @@ class Vault(Shelf):
         try:
             with self._claim(row.barcode), storing():
                 folder = self._tapes_folder / row.barcode
-                attach(self._files, folder, self._catalog, TapeAway(label, packs, stored))
+                attach(self._files, folder, self._catalog, TapeAway(label, packs, stored, key))
                 self._put(row)
                 self._look_into(row)
         except MediumError:
