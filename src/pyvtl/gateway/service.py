@@ -1,8 +1,10 @@
 """What settings mean: who may log in, to what, within which limits; who may read tapes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pyvtl.cloud.pace import Pace
+from pyvtl.cloud.reach import USUAL
 from pyvtl.config.model import Config
 from pyvtl.iscsi.chap import ChapCredentials
 from pyvtl.iscsi.node import Node, TargetName, by_name
@@ -44,7 +46,11 @@ def server_limits(config: Config) -> Limits:
 def uploading_pace(config: Config) -> Pace:
     """When tapes go into the object store."""
     store = config.store
-    return Pace(idle=store.idle_seconds, recovery_point=store.recovery_point_seconds)
+    return Pace(
+        idle=store.idle_seconds,
+        recovery_point=store.recovery_point_seconds,
+        waits=replace(USUAL, longest_seconds=store.retry_seconds),
+    )
 
 
 def master_secret(config: Config) -> Secret | None:
