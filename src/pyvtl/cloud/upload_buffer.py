@@ -9,7 +9,6 @@ held.
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -19,7 +18,8 @@ log = structlog.get_logger()
 MIB: Final = 1 << 20
 LONGEST_DELAY: Final = 30.0
 """Seconds that one WRITE is delayed at most: initiators wait longer than that."""
-LONGEST_LOOK: Final = 1.0
+LONGEST_LOOK: Final = 0.25
+"""Seconds until somebody who waits looks again, whether the command was aborted too."""
 
 
 def high_water(limit_bytes: int) -> int:
@@ -60,7 +60,7 @@ class UploadBuffer:
         """`headroom_bytes` is what the disk may yet give for records that were admitted."""
         self.limit_bytes, self._headroom = limit_bytes, headroom_bytes
         self._used, self._wake, self._now = used, wake, now
-        self._fell = asyncio.Event()
+        self._waiting: set[asyncio.Future[None]] = set()
         self._full = False
 
     @property
@@ -79,17 +79,29 @@ class UploadBuffer:
 
     def fell(self) -> None:
         """Something left it: those who wait look again."""
-        self._fell.set()
-        self._fell = asyncio.Event()
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
 
-    async def admit(self, size: int) -> None:
+    async def admit(self, size: int, given_up: Callable[[], bool]) -> None:
         if not self.pressed:
             return
         self._wake()
         began = self._now()
-        while (left := self._left(size, self._now() - began)) > 0:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._fell.wait(), left)
+        while not given_up() and (left := self._left(size, self._now() - began)) > 0:
+            await self._wait(left)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait so long, or until something left.  The caller may be no asyncio task yet."""
+        loop = asyncio.get_running_loop()
+        waiting = loop.create_future()
+        self._waiting.add(waiting)
+        timer = loop.call_later(seconds, _end, waiting)
+        try:
+            await waiting
+        finally:
+            timer.cancel()
+            self._waiting.discard(waiting)
 
     def _left(self, size: int, waited: float) -> float:
         """Seconds still to wait, as far as is known now."""
@@ -105,3 +117,8 @@ class UploadBuffer:
         elif self._full and not full:
             log.info("upload_buffer.has_room", used_bytes=used_bytes)
         self._full = full
+
+
+def _end(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

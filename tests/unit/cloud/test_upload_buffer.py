@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from pyvtl.cloud.upload_buffer import LONGEST_DELAY, MIB, UploadBuffer, delay, high_water
+from pyvtl.device.drive.admission import never
 from tests.waiting import until
 
 LIMIT = 4096 * MIB
@@ -43,14 +44,14 @@ def buffer(used: int) -> tuple[UploadBuffer, list[int], list[float]]:
 
 
 async def test_nobody_waits_below_the_high_water_mark() -> None:
-    waiting = asyncio.create_task(buffer(high_water(LIMIT))[0].admit(16 * MIB))
+    waiting = asyncio.create_task(buffer(high_water(LIMIT))[0].admit(16 * MIB, never))
     await asyncio.sleep(0)
     assert waiting.done()
 
 
 async def test_a_writer_goes_on_when_its_delay_is_over() -> None:
     valve, _, clock = buffer(LIMIT - 1)
-    waiting = asyncio.create_task(valve.admit(MIB))
+    waiting = asyncio.create_task(valve.admit(MIB, never))
     await asyncio.sleep(0)
     clock[0] = LONGEST_DELAY - 1
     valve.fell()
@@ -63,7 +64,7 @@ async def test_a_writer_goes_on_when_its_delay_is_over() -> None:
 
 async def test_a_writer_goes_on_at_once_when_there_is_room() -> None:
     valve, level, _ = buffer(LIMIT - 1)
-    waiting = asyncio.create_task(valve.admit(MIB))
+    waiting = asyncio.create_task(valve.admit(MIB, never))
     await asyncio.sleep(0)
     level[0] = 0
     valve.fell()
@@ -72,7 +73,7 @@ async def test_a_writer_goes_on_at_once_when_there_is_room() -> None:
 
 async def test_a_writer_is_held_for_as_long_as_the_reserve_is_spent() -> None:
     valve, level, clock = buffer(LIMIT)
-    waiting = asyncio.create_task(valve.admit(MIB))
+    waiting = asyncio.create_task(valve.admit(MIB, never))
     await asyncio.sleep(0)
     clock[0] = 24 * 3600
     valve.fell()
@@ -85,8 +86,17 @@ async def test_a_writer_is_held_for_as_long_as_the_reserve_is_spent() -> None:
 
 async def test_a_held_writer_can_be_called_off() -> None:
     valve, _, _ = buffer(LIMIT)
-    waiting = asyncio.create_task(valve.admit(MIB))
+    waiting = asyncio.create_task(valve.admit(MIB, never))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_a_writer_that_was_given_up_waits_no_longer() -> None:
+    valve, _, _ = buffer(LIMIT)
+    aborted: list[bool] = []
+    waiting = asyncio.create_task(valve.admit(MIB, lambda: bool(aborted)))
+    await asyncio.sleep(0)
+    aborted.append(True)
+    await until(waiting.done)

@@ -1,5 +1,6 @@
 """What a drive keeps to when it accepts records, beside its own memory."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -9,8 +10,11 @@ from pyvtl.device.memory import MIB
 class Valve(Protocol):
     """Slows down those who write, or holds them, while the library has too little room."""
 
-    async def admit(self, size: int) -> None:
-        """Wait until `size` record bytes more may be accepted; cancelling it changes nothing."""
+    async def admit(self, size: int, given_up: Callable[[], bool]) -> None:
+        """Wait until `size` record bytes more may be accepted, or nobody wants that any more.
+
+        It ends soon after `given_up` begins to be true; cancelling it changes nothing.
+        """
         ...
 
 
@@ -23,6 +27,11 @@ class Admission:
 
     reserve_bytes: int = 64 * MIB
     valve: Valve | None = None
+
+
+def never() -> bool:
+    """Nobody gives up."""
+    return False
 
 
 AT_ONCE: Final = Admission()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from pyvtl.device.drive.admission import AT_ONCE, Admission
+from pyvtl.device.drive.admission import AT_ONCE, Admission, never
 from pyvtl.device.drive.read_ahead import Found, ReadAhead
 from pyvtl.device.drive.transport import Transport
 from pyvtl.device.drive.write_behind import WriteBehind
@@ -104,7 +104,9 @@ class Tape:
         """Why what was accepted is lost, as long as the tape stands where that was found out."""
         return self.writer.failure if self.writer is not None else None
 
-    async def admit(self, size: int, nexus: Nexus) -> WriteBehind:
+    async def admit(
+        self, size: int, nexus: Nexus, given_up: Callable[[], bool] = never
+    ) -> WriteBehind:
         """Be ready to take `size` record bytes from `nexus`; raises MediumError."""
         writer = self.writer
         if writer is None:
@@ -112,7 +114,7 @@ class Tape:
         elif writer.failure is not None:
             self._check_writable()
         if not writer.admits(size, nexus):
-            await writer.admit(size, nexus)
+            await writer.admit(size, nexus, given_up)
         return writer
 
     def put(self, writer: WriteBehind, record: Record) -> None:

@@ -51,7 +51,7 @@ async def write_6(drive: DriveState, task: Task, cdb: Write6) -> None:
     fitting = count if length <= tape.room_bytes else tape.room_bytes // size
     writer = tape.writer
     if writer is None or not writer.admits(length, task.nexus):
-        writer = await tape.admit(fitting * size, task.nexus)
+        writer = await tape.admit(fitting * size, task.nexus, lambda: task.aborted)
     data = (await task.receive(length))[:length]
     if len(data) < length:
         raise CheckCondition(Sense(SenseKey.ILLEGAL_REQUEST, Asc.INVALID_INFORMATION_UNIT))

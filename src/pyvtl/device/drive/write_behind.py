@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from pyvtl.device.drive.admission import AT_ONCE, Admission
+from pyvtl.device.drive.admission import AT_ONCE, Admission, never
 from pyvtl.device.drive.transport import Transport
 from pyvtl.device.memory import MIB, Account
 from pyvtl.media.medium import (
@@ -93,16 +93,17 @@ class WriteBehind:
             and self.failure is None
         )
 
-    async def admit(self, size: int, nexus: Nexus) -> None:
+    async def admit(self, size: int, nexus: Nexus, given_up: Callable[[], bool] = never) -> None:
         """Wait until `nexus` may put `size` bytes; StorageFullError when the disk has no room.
 
-        Cancelling the wait changes nothing.
+        Cancelling the wait changes nothing; when it was `given_up`, nothing may be put.
         """
         self.nexus = nexus
         self.writers.add(nexus)
         needed = self._accepted_bytes + size
         if self._granted_until < needed and self._admission.valve is not None:
-            await self._admission.valve.admit(max(needed - self._granted_until, GRANTED_BYTES))
+            step = max(needed - self._granted_until, GRANTED_BYTES)
+            await self._admission.valve.admit(step, given_up)
         if self._reserved_until < needed:
             reserve = partial(self._reserve_in_thread, needed)
             self._reserved_until = await self._transport.call(reserve)
