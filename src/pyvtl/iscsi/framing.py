@@ -105,14 +105,16 @@ class Framer:
 
     def _await(self, room: int) -> None:
         """Let the window take `room` bytes from its start on; what lies there may move."""
-        if self._start + room > len(self._window):
-            window = self._window
+        start, window = self._start, self._window
+        if start + room > len(window):
             if self._lent or len(window) < room:
                 window, self._lent = memoryview(bytearray(room)), False
-            here = self._end - self._start
-            window[:here] = self._window[self._start : self._end]
+            here = self._end - start
+            if here:
+                window[:here] = self._window[start : self._end]
             self._window, self._start, self._end = window, 0, here
-        self._limit = self._start + room
+            start = 0
+        self._limit = start + room
 
     def _read_header(self) -> Frame | None:
         """Take a header from the window; its limits are checked before its data is awaited."""

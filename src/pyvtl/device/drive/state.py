@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pyvtl.device.drive.gate import Gate
 from pyvtl.device.drive.mode_pages import (
     BlockDescriptor,
     DataCompression,
@@ -52,7 +53,7 @@ class DriveState(LogicalUnit):
         self.transport = Transport(f"drive {identity.serial}")
         self.memory = memory
         self.account = memory.open_account()
-        self.gate = asyncio.Lock()
+        self.gate = Gate()
         self.loads = self.write_errors = self.read_errors = 0
         self._tape: Tape | None = None
         self._background: asyncio.Task[None] | None = None
@@ -84,18 +85,22 @@ class DriveState(LogicalUnit):
 
     async def execute(self, task: Task) -> None:
         """As every unit does; never at the same time as a load or an unload by the library."""
-        async with self.gate:
+        if not self.gate.enter():
+            await self.gate.wait()
+        try:
             if self._background is not None and not self.becoming_ready:
                 await self.settle()
-            try:
-                await super().execute(task)
-            except (MediumError, OSError) as error:
-                sense = self.take_deferred_error(task.nexus) or sense_for(error)
-                task.status = Status.CHECK_CONDITION
-                task.sense = self.encode_sense(sense)
+            await super().execute(task)
+        except (MediumError, OSError) as error:
+            sense = self.take_deferred_error(task.nexus) or sense_for(error)
+            task.status = Status.CHECK_CONDITION
+            task.sense = self.encode_sense(sense)
+        finally:
+            self.gate.leave()
 
     def check(self, needs: Needs) -> None:
-        if not self.ready:
+        tape = self._tape
+        if tape is None or self.becoming_ready:
             self.check_ready()
         if self.tape.attributes.write_protected and Needs.WRITABLE in needs:
             raise CheckCondition(Sense(SenseKey.DATA_PROTECT, Asc.WRITE_PROTECTED))

@@ -149,19 +149,24 @@ class Transport:
                 self._step()
 
     def _step(self) -> None:
-        item = self._queue.popleft()
+        queue = self._queue
+        item = queue[0]
         if isinstance(item, Call):
+            queue.popleft()
             item.make()
             return
-        batch = [item]
-        size = 0 if isinstance(item, Filemark) else item.size
-        while self._queue and size < BATCH_BYTES and len(batch) < BATCH_OBJECTS:
-            following = self._queue[0]
-            if isinstance(following, Call):
+        batch: list[Record | Filemark] = []
+        size = 0
+        while queue and size < BATCH_BYTES and len(batch) < BATCH_OBJECTS:
+            item = queue[0]
+            if isinstance(item, Call):
                 break
-            batch.append(following)
-            size += 0 if isinstance(following, Filemark) else following.size
-            self._queue.popleft()
+            batch.append(item)
+            queue.popleft()
+            if isinstance(item, Record):
+                size += item.size
+        # Not to hold on to its data until the next object comes.
+        del item
         self.sink(batch)
 
     def _stop(self) -> None:
