@@ -46,6 +46,7 @@ class FullFeature:
         texts: TextExchange,
     ) -> None:
         self.session = session
+        self.discovery = session.discovery
         self.parameters = session.login.parameters
         self.window = window
         self.outgoing = outgoing

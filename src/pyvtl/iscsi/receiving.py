@@ -73,7 +73,7 @@ def row(
 def receive(phase: FullFeature, frame: Frame) -> None:
     """Carry out one PDU; whatever is wrong with it ends in a Reject."""
     found = ROWS.get(frame.opcode)
-    if found is None or (phase.session.discovery and not found.in_discovery):
+    if found is None or (phase.discovery and not found.in_discovery):
         phase.reject(frame, RejectReason.COMMAND_NOT_SUPPORTED)
         return
     try:

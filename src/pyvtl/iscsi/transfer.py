@@ -187,13 +187,11 @@ def cut(data: Sequence[Buffer], length: int, max_segment: int, max_burst: int) -
         return ()
     if len(data) == 1 and length <= max_segment and length <= max_burst:
         whole = data if len(data[0]) == length else [memoryview(data[0])[:length]]
-        return (Piece(0, length, whole, True, True),)  # noqa: FBT003 - by name costs too much here
+        return (Piece(0, length, whole, True, True),)
     return _cut(data, length, max_segment, max_burst)
 
 
-def _cut(
-    data: Sequence[Buffer], length: int, max_segment: int, max_burst: int
-) -> Iterator[Piece]:
+def _cut(data: Sequence[Buffer], length: int, max_segment: int, max_burst: int) -> Iterator[Piece]:
     source = iter(data)
     buffer = memoryview(b"")
     offset = 0

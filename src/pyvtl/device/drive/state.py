@@ -102,7 +102,7 @@ class DriveState(LogicalUnit):
         tape = self._tape
         if tape is None or self.becoming_ready:
             self.check_ready()
-        if self.tape.attributes.write_protected and Needs.WRITABLE in needs:
+        elif tape.attributes.write_protected and Needs.WRITABLE in needs:
             raise CheckCondition(Sense(SenseKey.DATA_PROTECT, Asc.WRITE_PROTECTED))
 
     def check_ready(self) -> None:
@@ -115,8 +115,9 @@ class DriveState(LogicalUnit):
             raise CheckCondition(Sense(SenseKey.NOT_READY, Asc.MEDIUM_NOT_PRESENT))
 
     def take_deferred_error(self, nexus: Nexus) -> Sense | None:
-        if self._tape is not None and self._tape.writer_failure is not None:
-            self.note_failure(self._tape)
+        tape = self._tape
+        if tape is not None and tape.writer is not None and tape.writer.failure is not None:
+            self.note_failure(tape)
         sense = self._deferred.pop(nexus, None) if self._deferred else None
         if sense is not None:
             self._untold_failure = None
