@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvloop
 
 from pyvtl.cli.config import load
 from pyvtl.cli.failure import CommandError
@@ -74,6 +73,8 @@ def serve(
         size_bytes = parse_size(size)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--size") from None
+    import uvloop  # here, so that no other command waits for it
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings.config, tapes, size_bytes))
 
