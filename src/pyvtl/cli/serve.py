@@ -87,7 +87,10 @@ def serve(
         size_bytes = parse_size(size)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--size") from None
-    asyncio.run(_serve(settings.config, tapes, size_bytes))
+    import uvloop  # here, so that no other command waits for it
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings.config, tapes, size_bytes))
 
 
 async def _serve(config: "Config", tapes: int, size_bytes: int) -> None:
