@@ -173,7 +173,9 @@ def everything(
 
 @app.command()
 def report(
-    results: Annotated[Path, typer.Argument(help="What --json wrote.", exists=True)],
+    results: Annotated[Path, typer.Argument(help="What --json wrote.")] = Path(
+        "docs/performance/results.json"
+    ),
     page: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/performance.md"),
     plots: Annotated[Path, typer.Option(help="Where its plots go.")] = Path("docs/performance"),
 ) -> None:

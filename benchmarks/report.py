@@ -16,7 +16,7 @@ from benchmarks.results import Results, Section
 INTRODUCTION: Final = """\
 # Performance
 
-This page is made by `python -m benchmarks report`; [benchmarks/](../benchmarks/README.md) tells
+This page is made by `./dev bench report` of `performance/results.json`; [benchmarks/](../benchmarks/README.md) tells
 what is measured, and how to measure it again. Figures hold for one machine and one run: what
 counts are the ratios, and the share of the **ceiling**, which is a server that only acknowledges,
 under the same load.
@@ -34,6 +34,9 @@ GOALS: Final = """\
 A goal is reached when the lower quartile of the ratios is within 5 % of it; of memory, the greatest
 of all runs counts.
 """
+
+
+NOTHING: Final = "Nothing has been measured yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ def _page(results: Results, page: Path, plots: Path) -> Iterator[str]:
         yield GOALS
         yield from goals_table(results)
         yield ""
+    if not results.sections:
+        yield NOTHING
     for chapter in CHAPTERS:
         section = results.sections.get(chapter.section)
         if section is not None:
