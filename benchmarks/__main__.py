@@ -16,6 +16,7 @@ import typer
 from benchmarks.comparing import table
 from benchmarks.counting import count_parts, counts_table
 from benchmarks.growth import HUGE, SIZES, growth_table, measure_growth
+from benchmarks.load import LoadError
 from benchmarks.micro_run import micro_table, run_micro
 from benchmarks.programs import programs
 from benchmarks.report import write_report
@@ -24,7 +25,9 @@ from benchmarks.scenarios import DATA, DIGESTS, PLACEMENTS, SHAPES, SUITES, Scen
 from benchmarks.turns import Effort, measure
 from pyvtl.config.units import parse_size
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 
 Json = Annotated[
     Path | None, typer.Option("--json", help="Add the results to this file, by suite.")
@@ -184,4 +187,7 @@ def report(
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m benchmarks")
+    try:
+        app(prog_name="python -m benchmarks")
+    except LoadError as error:
+        sys.exit(f"error: {error}")

@@ -226,7 +226,8 @@ def cartridge() -> Iterator[Cartridge]:
 def cartridge_write() -> Iterator[Step]:
     """Append random data in batches, as it is; a sync at the end of each step."""
     random = Random(1)
-    batch = [Record((random.randbytes(BLOCK_SIZE),), BLOCK_SIZE) for _ in range(BATCH)]
+    views = [memoryview(bytearray(random.randbytes(BLOCK_SIZE))) for _ in range(BATCH)]
+    batch = [Record((view,), BLOCK_SIZE) for view in views]
     with cartridge() as tape:
 
         def step(blocks: int) -> None:
