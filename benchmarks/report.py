@@ -18,8 +18,8 @@ INTRODUCTION: Final = """\
 
 This page is made by `./dev bench report` of `performance/results.json`;
 [benchmarks/](../benchmarks/README.md) tells what is measured, and how to measure it again. Figures
-hold for one machine and one run: what counts are the ratios, and the share of the **ceiling**, which
-is a server that only acknowledges, under the same load.
+hold for one machine and one run: what counts are the ratios, and the share of the **ceiling**,
+which is a server that only acknowledges, under the same load.
 
 A load is named by its shape (`f1`, `f4`, `f16`: 64 KiB blocks, so many in a command; `v256`:
 variable blocks of 256 KiB), its drives, and what differs from random data without digests, one
