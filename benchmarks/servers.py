@@ -176,7 +176,9 @@ def pyvtl_on(setting: Setting, data_dir: Path) -> Iterator[Pyvtl]:
         options = ("--config", str(config))
     with ExitStack() as stack:
         with on_cpu(SERVER_CPU):
-            server = stack.enter_context(serving(data_dir, *options, **setting.environment))
+            server = stack.enter_context(
+                serving(data_dir, *options, environment=setting.environment)
+            )
         yield Pyvtl(server, setting.drives)
 
 

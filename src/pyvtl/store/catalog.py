@@ -19,7 +19,7 @@ from pyvtl.store.loading import KnownPack
 from pyvtl.store.tape_map import Pack
 from pyvtl.store.writer import Progress
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 4
 FOLLOW_SECONDS = 1.0
 """How far the catalog may lie behind."""
 
@@ -59,9 +59,27 @@ CREATE TABLE kept_packs (
 ) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
+STORED = """
+CREATE TABLE stored_packs (
+    pack_id BLOB PRIMARY KEY, barcode TEXT NOT NULL, gateway TEXT NOT NULL, length INTEGER NOT NULL,
+    crc32c INTEGER NOT NULL, map TEXT NOT NULL, map_offset INTEGER NOT NULL,
+    map_length INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX stored_packs_of_tape ON stored_packs (barcode);
+"""
+PINNED = "CREATE TABLE pinned_tapes (barcode TEXT PRIMARY KEY) WITHOUT ROWID;"
 ALL_KNOWN = "INSERT INTO facts VALUES ('references');"
-UPGRADE = {0: SCHEMA + REFERENCES, 1: REFERENCES + ALL_KNOWN}
+UPGRADE = {
+    0: SCHEMA + REFERENCES + STORED + PINNED,
+    1: REFERENCES + ALL_KNOWN + STORED + PINNED,
+    2: STORED + PINNED,
+    3: PINNED,
+}
 """What makes a catalog of this version of an older one; of version 1 no pack refers to another."""
+PACKS = """
+SELECT packs.*, stored_packs.pack_id IS NOT NULL FROM packs
+LEFT JOIN stored_packs USING (pack_id) WHERE packs.barcode=? ORDER BY packs.sequence
+"""
 PUT_TAPE = "INSERT OR REPLACE INTO tapes VALUES (?,?,?,?,?,?,?,?)"
 PUT_REFERENCE = "INSERT OR IGNORE INTO pack_references VALUES (?,?,?)"
 
@@ -160,6 +178,7 @@ class Catalog:
         with self.transaction() as db:
             db.execute("DELETE FROM packs WHERE barcode=?", (barcode,))
             db.execute("DELETE FROM places WHERE barcode=?", (barcode,))
+            db.execute("DELETE FROM pinned_tapes WHERE barcode=?", (barcode,))
 
     def places(self) -> dict[str, PlaceRow]:
         """Where tapes lie, by barcode."""
@@ -186,8 +205,13 @@ class Catalog:
         ):
             extent = Extent(row[1], Place(*row[2:5]), row[5], row[6])
             extents.setdefault(row[0], []).append(extent)
-        rows = self.query("SELECT * FROM packs WHERE barcode=? ORDER BY sequence", barcode)
+        rows = self.query(PACKS, barcode)
         return {row[0]: _known_pack(row, extents.get(row[0], [])) for row in rows}
+
+    def generation(self, barcode: str) -> int:
+        """The latest generation of a tape of which anything is known."""
+        rows = self.query("SELECT max(generation) FROM packs WHERE barcode=?", barcode)
+        return rows[0][0] or 0
 
     def follow(self, barcode: str, progress: Progress) -> None:
         """Take note of what became durable; returns at once."""
@@ -272,7 +296,7 @@ def _known_pack(row: tuple[Any, ...], extents: list[Extent]) -> KnownPack:
         attributes=row[11] and AttributesFrame.decode(row[11]),
         extents=tuple(extents),
     )
-    return KnownPack(pack, pack.length)
+    return KnownPack(pack, pack.length, stored=bool(row[12]))
 
 
 def _put_pack(db: sqlite3.Connection, barcode: str, progress: Progress) -> None:
