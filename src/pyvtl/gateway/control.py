@@ -7,6 +7,7 @@
     DELETE /tapes/{barcode}
     POST   /tapes/{barcode}/protect      and /unprotect
     POST   /tapes/{barcode}/shred        destroy the key
+    POST   /tapes/{barcode}/recover      copy a fenced tape: RecoverTape
     GET    /cache                        what lies here of what the object store has
     POST   /cache/evict                  delete all copies that may go
     POST   /cache/{barcode}/pin          and /unpin
@@ -18,7 +19,7 @@ An error has a status of 4xx or 5xx and a body {"error": name, "message": text}.
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from aiohttp import web
@@ -46,6 +47,9 @@ LIBRARY_STATUS = TypeAdapter(LibraryStatus)
 CACHE_STATUS = TypeAdapter(CacheStatus)
 
 
+Body = TypeVar("Body", bound=BaseModel)
+
+
 class CreateTapes(BaseModel):
     """Make `count` tapes with made-up barcodes that begin with `prefix`, or one of `barcode`."""
 
@@ -55,6 +59,14 @@ class CreateTapes(BaseModel):
     prefix: str | None = None
     barcode: str | None = None
     count: int = 1
+
+
+class RecoverTape(BaseModel):
+    """Copy what this gateway has of a tape to a new one of that barcode."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    barcode: str
 
 
 class WarmTape(BaseModel):
@@ -85,6 +97,7 @@ class Handlers:
             web.post("/tapes/{barcode}/protect", self.protect_tape),
             web.post("/tapes/{barcode}/unprotect", self.unprotect_tape),
             web.post("/tapes/{barcode}/shred", self.shred_tape),
+            web.post("/tapes/{barcode}/recover", self.recover_tape),
             web.get("/cache", self.show_cache),
             web.post("/cache/evict", self.evict),
             web.post("/cache/{barcode}/pin", self.pin_tape),
@@ -99,10 +112,7 @@ class Handlers:
         return _answer(TAPES, await self._library.list_tapes())
 
     async def create_tapes(self, request: web.Request) -> web.Response:
-        try:
-            wanted = CreateTapes.model_validate_json(await request.read())
-        except ValidationError as error:
-            raise InvalidRequestError(str(error)) from None
+        wanted = await _wanted(CreateTapes, request)
         return _answer(TAPES, await self._library.create_tapes(**wanted.model_dump()))
 
     async def show_tape(self, request: web.Request) -> web.Response:
@@ -121,6 +131,11 @@ class Handlers:
     async def shred_tape(self, request: web.Request) -> web.Response:
         return _answer(TAPE, await self._library.shred_tape(_barcode(request)))
 
+    async def recover_tape(self, request: web.Request) -> web.Response:
+        wanted = await _wanted(RecoverTape, request)
+        tape = await self._library.recover_tape(_barcode(request), wanted.barcode)
+        return _answer(TAPE, tape)
+
     async def show_cache(self, request: web.Request) -> web.Response:
         return _answer(CACHE_STATUS, await self._cache.status())
 
@@ -137,12 +152,17 @@ class Handlers:
         return web.json_response(None)
 
     async def warm_tape(self, request: web.Request) -> web.Response:
-        try:
-            wanted = WarmTape.model_validate_json(await request.read())
-        except ValidationError as error:
-            raise InvalidRequestError(str(error)) from None
+        wanted = await _wanted(WarmTape, request)
         warmed = await self._cache.warm(_barcode(request), wanted.first)
         return web.json_response(warmed._asdict())
+
+
+async def _wanted(kind: type[Body], request: web.Request) -> Body:
+    """The body of a request.  Raises InvalidRequestError."""
+    try:
+        return kind.model_validate_json(await request.read())
+    except ValidationError as error:
+        raise InvalidRequestError(str(error)) from None
 
 
 def _barcode(request: web.Request) -> str:
