@@ -7,12 +7,17 @@ from pathlib import Path
 import pytest
 
 from pyvtl import Config, Gateway
+from pyvtl.cloud.agreement import agree
 from pyvtl.cloud.directory import DirectoryStore
 from pyvtl.cloud.errors import UnavailableError
 from pyvtl.cloud.heads import read_head
 from pyvtl.cloud.memory import MemoryStore
 from pyvtl.cloud.objects import ObjectStore
+from pyvtl.cloud.pace import Pace
+from pyvtl.cloud.uploading import Uploader, uploading
 from pyvtl.cloud.wrapping import Call
+from pyvtl.gateway.errors import GatewayError
+from tests.careless_store import IgnoresConditions
 from tests.faulty_store import Recorded
 from tests.initiator import Changer, Tape
 from tests.pushing import MIB, check_promises, manifest_of, noise
@@ -246,3 +251,69 @@ async def test_a_stop_waits_no_longer_than_it_is_told(tmp_path: Path) -> None:
     async with Gateway(settings, objects=memory):
         await until(lambda: uploaded(memory, MIB))
     assert await restored(memory, tmp_path / "other") == [*blocks(noise(MIB)), None]
+
+
+async def test_a_store_that_ignores_conditions_is_for_one_gateway_only(tmp_path: Path) -> None:
+    store = IgnoresConditions()
+    async with Gateway(config(tmp_path / "one"), objects=store) as gateway:
+        await loaded(gateway)
+        await write(gateway, noise(MIB))
+        await until(lambda: uploaded(store, MIB))
+    with pytest.raises(GatewayError, match=r"ignores conditional writes.*another gateway uses it"):
+        await Gateway(config(tmp_path / "two"), objects=store).start()
+    async with Gateway(config(tmp_path / "one"), objects=store):
+        pass
+
+
+async def test_another_store_under_existing_tapes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    async with Gateway(config(tmp_path / "data", url=f"dir:{tmp_path / 'first'}")) as gateway:
+        await loaded(gateway)
+    with pytest.raises(GatewayError, match=r"belong to the store dir:.*first"):
+        await Gateway(config(tmp_path / "data", url=f"dir:{tmp_path / 'second'}")).start()
+
+
+async def test_packs_of_a_deleted_tape_are_collected_in_the_background(tmp_path: Path) -> None:
+    store, one = MemoryStore(), OtherGateway(tmp_path / "data")
+    one.create(TAPE)
+    one.write(TAPE, noise(MIB), None)
+    await agree(store, one.id, one.path)
+
+    async def packs() -> int:
+        return len((await store.list("packs/")).entries)
+
+    async def nothing_is_left() -> bool:
+        return not await packs()
+
+    async def seal(barcode: str) -> None:
+        """No tape is in a drive."""
+
+    with one.vault() as vault:
+        uploader = Uploader(store, one.id, vault, seal, Pace(idle=0.1, collection=0.05))
+        async with uploading(uploader, 0):
+            await until(lambda: uploaded(store, MIB))
+            assert await packs() > 0
+            await asyncio.to_thread(vault.delete, TAPE)
+            await until(nothing_is_left)
+
+
+async def test_status_tells_of_store_and_upload_buffer(tmp_path: Path) -> None:
+    outage, memory = Outage(), MemoryStore()
+    async with Gateway(config(tmp_path / "data"), objects=Recorded(memory, outage)) as gateway:
+        await loaded(gateway)
+        await write(gateway, noise(MIB))
+        await until(lambda: uploaded(memory, MIB))
+        assert (await gateway.library.show_tape(TAPE)).recovery_point_at is not None
+        outage.over.clear()
+        await write(gateway, noise(MIB))
+        assert gateway.uploader is not None
+        reach = gateway.uploader.reach
+        await until(lambda: reach.lost)
+        store = gateway.status().store
+        assert store is not None
+        assert not store.reachable
+        assert store.reason is not None
+        assert store.upload_buffer_used_bytes > MIB
+        assert store.oldest_dirty_seconds is not None
+        outage.over.set()

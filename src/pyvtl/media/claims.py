@@ -19,6 +19,10 @@ class Claims:
         self._visited: set[str] = set()
         self._changed = Condition()
 
+    def taken(self, barcode: str) -> bool:
+        """Whether somebody has the tape to himself now."""
+        return barcode in self._claimed
+
     @contextmanager
     def claim(self, barcode: str, *, visit: bool = False) -> Iterator[None]:
         """Have a tape to oneself, or raise InUseError.

@@ -272,5 +272,7 @@ class Shelf:
             not row.deleted and self.uploads.fenced(row.barcode) is not None
         ):
             return None
+        if row.deleted and self._claims.taken(row.barcode):
+            return None  # Its segments are just being deleted.
         state, dirty = self.uploads.of(row.barcode), self._dirty.of(row.barcode)
         return backlog_of(row, dirty, state, self._held(row.barcode))
