@@ -57,7 +57,7 @@ SERVER: Final = {
     "read": ServerBudget(copies=1.1, large_allocations=1.2, file_writes=0.1),
 }
 
-CPU_RATIO: Final = {"write": 14.0, "read": 12.0}
+CPU_RATIO: Final = {"write": 20.0, "read": 16.0}
 """The most processor time a GB may take, as a multiple of what the sink takes."""
 
 
