@@ -45,7 +45,7 @@ def _choice(name: str, of: Any) -> Any:
 
 
 Shapes = Annotated[list[str] | None, _choice("shape", SHAPES)]
-DataKinds = Annotated[list[str] | None, _choice("data", DATA)]
+Patterns = Annotated[list[str] | None, _choice("data", DATA)]
 Drives = Annotated[list[int] | None, _choice("drives", (1, 4, 10))]
 Digests = Annotated[list[str] | None, _choice("digests", DIGESTS)]
 Placements = Annotated[list[str] | None, _choice("placement", PLACEMENTS)]
@@ -105,7 +105,7 @@ def _suite_command(name: str, explained: str) -> None:
         total: Total = None,
         quick: Quick = False,
         shape: Shapes = None,
-        data: DataKinds = None,
+        data: Patterns = None,
         drives: Drives = None,
         digests: Digests = None,
         placement: Placements = None,
