@@ -54,7 +54,7 @@ class ServerBudget:
 
 SERVER: Final = {
     "write": ServerBudget(copies=0.5, large_allocations=1.2, file_writes=1.2),
-    "read": ServerBudget(copies=1.1, large_allocations=1.2, file_writes=0.1),
+    "read": ServerBudget(copies=0.5, large_allocations=0.5, file_writes=0.1),
 }
 
 CPU_RATIO: Final = {"write": 20.0, "read": 16.0}
