@@ -51,6 +51,8 @@ def test_tapes_appear_in_import_export_slots_numbered_as_mtx_does(server: Server
             "write_protected": False,
             "drive": None,
             "home_slot": None,
+            "recovery_point_at": None,
+            "dirty_bytes": 0,
         }
 
 
