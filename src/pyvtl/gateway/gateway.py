@@ -4,33 +4,45 @@ import asyncio
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Final, Self
 
 import structlog
 
 from pyvtl.cloud.objects import ObjectStore
+from pyvtl.cloud.reading import StoreSource
 from pyvtl.cloud.uploading import Uploader, uploading
 from pyvtl.config.model import Config
 from pyvtl.device.changer.changer import MediumChanger
+from pyvtl.device.drive.admission import AT_ONCE, Admission
 from pyvtl.device.profile import aws_changer
 from pyvtl.gateway import devices
+from pyvtl.gateway.cache_desk import CacheDesk
 from pyvtl.gateway.control_socket import listening_socket
 from pyvtl.gateway.errors import GatewayError, told_as_gateway_errors
 from pyvtl.gateway.folder import DataFolder
 from pyvtl.gateway.library import Library
-from pyvtl.gateway.object_store import agree_once, opened_store, told_as_store_errors
-from pyvtl.gateway.service import master_secret, node, server_limits, uploading_pace
-from pyvtl.gateway.status import LibraryStatus, library_status
+from pyvtl.gateway.object_store import (
+    agree_once,
+    opened_store,
+    shred_in_store,
+    told_as_store_errors,
+)
+from pyvtl.gateway.service import cache_limits, master_secret, node, server_limits, uploading_pace
+from pyvtl.gateway.status import LibraryStatus, library_status, store_status
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.inventory import Inventory
 from pyvtl.media.vault import Vault
 from pyvtl.scsi.target import Target
 from pyvtl.server.portal import Server
 from pyvtl.store.dedup import Scope
-from pyvtl.store.files import FileLayer
+from pyvtl.store.files import FileLayer, KeepsRoom
 
 log = structlog.get_logger()
+
+DRIVE_OVERHEAD: Final = 4 << 20
+"""What a drive takes of the disk beside the record bytes that it reserves, at most."""
 
 
 class Gateway:
@@ -99,15 +111,22 @@ class Gateway:
     def status(self) -> LibraryStatus:
         """The library as it is now."""
         names = [self.changer_name, *self.drive_names]
-        return library_status(
+        status = library_status(
             self.gateway_id, self.portals, self.library, names, self._server.sessions()
         )
+        if self.uploader is None:
+            return status
+        return replace(status, store=store_status(self._store_url, self.uploader))
+
+    @property
+    def _store_url(self) -> str:
+        return self.config.store.url or "the store that was given"
 
     def _serve_control(self, listener: socket.socket) -> AbstractAsyncContextManager[None]:
         # aiohttp takes longer to import than all else together: initiators need not wait for it.
         from pyvtl.gateway.control import serve_control  # noqa: PLC0415 - see above
 
-        return serve_control(listener, self.library, self.status)
+        return serve_control(listener, self.library, self.status, CacheDesk(self.vault))
 
     async def _open_vault(self, stack: AsyncExitStack) -> Vault:
         settings = self.config
@@ -120,17 +139,22 @@ class Gateway:
             if self._objects is None:
                 self._objects = await opened_store(store, stack)
             if self._objects is not None:
-                url = store.url or "the store that was given"
-                await agree_once(self._objects, url, self.gateway_id, path)
+                await agree_once(self._objects, self._store_url, self.gateway_id, path)
+        source = None
+        if self._objects is not None:
+            source = StoreSource(self._objects, asyncio.get_running_loop())
         open_vault = partial(
             Vault,
             path,
-            self._files,
+            self._files or KeepsRoom(store.kept_disk),
             segment_bytes=settings.segment_bytes,
             dedup=Scope(store.dedup),
             dedup_entries=store.dedup_entries,
             secret=master_secret(settings),
             encrypt=store.encryption == "on",
+            source=source,
+            cache=await asyncio.to_thread(cache_limits, settings),
+            told=_mended,
         )
         with told_as_gateway_errors():
             vault = await asyncio.to_thread(open_vault)
@@ -142,9 +166,38 @@ class Gateway:
         if self._objects is None:
             return
         pace = uploading_pace(self.config)
-        self.uploader = Uploader(self._objects, self.gateway_id, vault, self._seal, pace)
+        self.uploader = Uploader(
+            self._objects,
+            self.gateway_id,
+            vault,
+            self._seal,
+            pace,
+            buffer_limit_bytes=self.config.store.upload_buffer_limit,
+            headroom_bytes=self.config.library.drives * (self._reserve_bytes + DRIVE_OVERHEAD),
+            fenced=self._refuse,
+        )
         stop_seconds = self.config.store.stop_seconds
         await stack.enter_async_context(uploading(self.uploader, stop_seconds))
+
+    async def _refuse(self, barcode: str) -> None:
+        for bay in self.library.bays.values():
+            await bay.refuse(barcode)
+
+    def _admission(self) -> Admission:
+        """With an object store, writers may not fill the disk faster than it is uploaded."""
+        if self.uploader is None:
+            return AT_ONCE
+        return Admission(self._reserve_bytes, self.uploader.buffer)
+
+    @property
+    def _reserve_bytes(self) -> int:
+        """How far ahead of what it accepts a drive takes disk space."""
+        return min(AT_ONCE.reserve_bytes, self.config.segment_bytes)
+
+    async def _shred_in_store(self, barcode: str) -> None:
+        if self._objects is not None:
+            label = self.vault.label(barcode)
+            await shred_in_store(self._objects, self.gateway_id, label)
 
     async def _seal(self, barcode: str) -> None:
         for bay in self.library.bays.values():
@@ -155,10 +208,10 @@ class Gateway:
         with told_as_gateway_errors():
             places = await asyncio.to_thread(vault.places)
             inventory = Inventory(self.config.library.geometry, places)
-        bays = devices.bays(self.config, self.gateway_id, vault.open)
+        bays = devices.bays(self.config, self.gateway_id, vault.open, self._admission())
         identity = aws_changer.identity(self.gateway_id)
         changer = MediumChanger(identity, inventory, bays, vault)
-        library = Library(vault, changer, bays)
+        library = Library(vault, changer, bays, self._shred_in_store)
         stack.push_async_callback(_close_drives, library)
         await library.place_the_unplaced()
         loading = asyncio.create_task(_load_again(changer))
@@ -192,6 +245,10 @@ class Gateway:
         units = [self.library.changer, *(bay.drive for bay in self.library.bays.values())]
         names = [self.changer_name, *self.drive_names]
         return {name: Target({0: unit}) for name, unit in zip(names, units, strict=True)}
+
+
+def _mended(barcode: str, what: str) -> None:
+    log.warning("tape.mended", barcode=barcode, what=what)
 
 
 async def _load_again(changer: MediumChanger) -> None:

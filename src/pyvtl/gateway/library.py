@@ -1,7 +1,7 @@
 """The library as one thing to manage: tapes, the slots they lie in, the drives that hold them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,7 +40,8 @@ class Tape:
     """One tape: the volume, and where it lies.  Sizes in bytes.
 
     `slot` and `home_slot` are numbered as mtx does: storage slots from 1, import/export slots
-    after them; `drive` counts from 0, as mtx counts data transfer elements.
+    after them; `drive` counts from 0, as mtx counts data transfer elements.  `recovery_point_at` is
+    when the object store last took the tape, `dirty_bytes` what of it lies here alone.
     """
 
     barcode: str
@@ -53,6 +54,8 @@ class Tape:
     slot: int | None
     drive: int | None
     home_slot: int | None
+    recovery_point_at: datetime | None
+    dirty_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,19 @@ class SlotCount:
 class Library:
     """Tapes, changer and drives.  What cannot be raises a GatewayError and changes nothing."""
 
-    def __init__(self, vault: Vault, changer: MediumChanger, bays: Mapping[int, DriveBay]) -> None:
-        """`bays` are the drives by element address."""
+    def __init__(
+        self,
+        vault: Vault,
+        changer: MediumChanger,
+        bays: Mapping[int, DriveBay],
+        shred_in_store: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """`bays` are the drives by element address.
+
+        `shred_in_store` destroys the key of a tape in the object store too, if there is one.
+        """
         self.changer = changer
+        self._shred_in_store = shred_in_store
         self.bays = bays
         self._vault = vault
         self._changing = asyncio.Lock()
@@ -129,11 +142,29 @@ class Library:
                 await asyncio.to_thread(self._vault.delete, barcode)
 
     async def shred_tape(self, barcode: str) -> Tape:
-        """Destroy the key of an encrypted tape; TapeNotFoundError, StorageError while in use."""
+        """Destroy the key of an encrypted tape; TapeNotFoundError, StorageError while in use.
+
+        StorageError also when it is destroyed here, and in the object store perhaps not.
+        """
         await self.show_tape(barcode)
         with told_as_gateway_errors():
             await asyncio.to_thread(self._vault.shred, barcode)
+        await self._shred_in_store(barcode)
         return await self.show_tape(barcode)
+
+    async def recover_tape(self, barcode: str, new: str) -> Tape:
+        """Copy what is here of a fenced tape to a new one in a free import/export slot.
+
+        Raises TapeNotFoundError, BarcodeTakenError, NoFreeSlotError, StorageError.
+        """
+        async with self._changing:
+            await self.show_tape(barcode)
+            barcodes = await self._new_barcodes(None, new, 1)
+            self._check_room(barcodes)
+            with told_as_gateway_errors():
+                await asyncio.to_thread(self._vault.recover, barcode, new)
+                await self.changer.insert(barcodes)
+            return await self.show_tape(new)
 
     async def protect_tape(self, barcode: str, write_protected: bool) -> Tape:
         """Make a tape read-only, or writable again, wherever it is; TapeNotFoundError."""
@@ -218,6 +249,8 @@ class Library:
             slot=slot_number(self.geometry, address),
             drive=_index(self.geometry.drives, address),
             home_slot=slot_number(self.geometry, _home(place)),
+            recovery_point_at=volume.recovery_point_at,
+            dirty_bytes=volume.dirty_bytes,
         )
 
 
