@@ -183,6 +183,7 @@ class Connection:
         texts = TextExchange(self._answer_text)
         self._phase = FullFeature(session, self._window, self._outgoing, self._limits, texts)
         self._phase.events = self._events
+        self._phase.buffers = self._framer.buffers
         parameters = established.parameters
         self._framer.max_data_length = parameters.max_recv_data_segment_length
         self._framer.header_digest = self._outgoing.header_digest = parameters.header_digest

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pyvtl.iscsi.buffers import Buffers
 from pyvtl.iscsi.codes import Opcode
 from pyvtl.iscsi.errors import ConnectionBrokenError
 from pyvtl.iscsi.pdu import BHS_SIZE
@@ -68,6 +69,7 @@ class Framer:
         self.max_data_length = max_data_length
         self.header_digest = False
         self.data_digest = False
+        self.buffers = Buffers()
         self._place = place
         self._window = memoryview(bytearray(SHORTEST_WINDOW))
         self._lent = False  # whether a frame holds a view of the window
@@ -114,7 +116,7 @@ class Framer:
         start, window = self._start, self._window
         if start + room > len(window):
             if self._lent or len(window) < room:
-                window, self._lent = memoryview(bytearray(room)), False
+                window, self._lent = self.buffers.take(room), False
             here = self._end - start
             if here:
                 window[:here] = self._window[start : self._end]

@@ -6,6 +6,7 @@
 from collections.abc import Callable
 from itertools import cycle
 
+from pyvtl.iscsi.buffers import Buffers
 from pyvtl.iscsi.codes import RESERVED_TAG, AsyncEvent, RejectReason
 from pyvtl.iscsi.command import Command, DataFailure, Outcome, TaskManagement
 from pyvtl.iscsi.events import DataReceived, Event
@@ -52,6 +53,7 @@ class FullFeature:
         self.outgoing = outgoing
         self.limits = limits
         self.texts = texts
+        self.buffers = Buffers()
         self.commands: dict[int, Command] = {}
         self.events: list[Event] = []
         self.unanswered = 0

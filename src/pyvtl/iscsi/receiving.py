@@ -32,7 +32,7 @@ from pyvtl.iscsi.pdu import (
     TextRequest,
 )
 from pyvtl.iscsi.session import serial_distance
-from pyvtl.iscsi.transfer import eager_room
+from pyvtl.iscsi.transfer import eager_length
 
 P = TypeVar("P", bound=InitiatorPdu)
 
@@ -90,7 +90,8 @@ def place(phase: FullFeature, bhs: bytes, length: int) -> memoryview | None:
     """Where a long data segment goes: into the buffer of its command, if it has one."""
     opcode = bhs[0] & OPCODE_MASK
     if opcode == ScsiCommand.OPCODE:
-        return eager_room(length, ScsiCommand.decode(bhs).expected_data_transfer_length)
+        expected = ScsiCommand.decode(bhs).expected_data_transfer_length
+        return phase.buffers.take(eager_length(length, expected))
     if opcode != DataOut.OPCODE:
         return None
     pdu = DataOut.decode(bhs)

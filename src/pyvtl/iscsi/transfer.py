@@ -14,9 +14,9 @@ EAGER_BYTES = 1 << 20
 """A buffer of up to this length is taken at once, so that nothing in it is ever moved."""
 
 
-def eager_room(length: int, expected_length: int) -> memoryview:
-    """A buffer for `length` bytes that are here, and for all that may follow if that is little."""
-    return memoryview(bytearray(max(length, min(expected_length, EAGER_BYTES))))
+def eager_length(length: int, expected_length: int) -> int:
+    """Room for `length` bytes that are here, and for all that may follow if that is little."""
+    return max(length, min(expected_length, EAGER_BYTES))
 
 
 @dataclass(slots=True)
@@ -147,7 +147,7 @@ class DataOutTransfer:
 
     def _reserve(self, length: int) -> None:
         if len(self.room) < length:
-            room = eager_room(length, self._expected_length)
+            room = memoryview(bytearray(eager_length(length, self._expected_length)))
             room[: self.received] = self.room[: self.received]
             self.room = room
 

@@ -1,10 +1,11 @@
 """What one segment holds, made from its frame headers: where blocks lie, and which objects."""
 
+import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 from pyvtl.store.errors import DamageError
@@ -24,6 +25,20 @@ from pyvtl.store.format import (
     decode_runs,
 )
 from pyvtl.wire.layout import Buffer
+
+BLOCK_HEADERS = struct.Struct(">4xBB2xIIIQ36x")
+"""What is kept of the header of a block: see FRAME."""
+FRAME_SIZE = FrameHeader.SIZE
+LENGTH_MASK = 0xFF_FFFF
+
+
+def _partition_of_block(header: Buffer) -> int | None:
+    """The partition that a frame is a block of; None when it is no block."""
+    return header[16] if header[4] in BLOCK_KINDS else None
+
+
+def _next_payload(offset: int, stored_length: int) -> int:
+    return offset + stored_length + FRAME_SIZE
 
 
 class Extent(NamedTuple):
@@ -100,9 +115,31 @@ class SegmentIndex:
     def add_all(self, offset: int, headers: Iterable[Buffer], notes: Iterable[bytes]) -> None:
         """Take in a row of frames; `notes` are the payloads of those that are no blocks."""
         waiting = iter(notes)
-        for header in headers:
-            self.add(offset, header, None if header[4] in BLOCK_KINDS else next(waiting))
+        for partition, row in groupby(headers, _partition_of_block):
+            if partition is not None:
+                self._add_blocks(offset, partition, row)
+            else:
+                for header in row:
+                    self.add(offset, header, next(waiting))
+                    offset = self.end
             offset = self.end
+
+    def _add_blocks(self, offset: int, partition: int, headers: Iterable[Buffer]) -> None:
+        """Take in a row of blocks of one partition: column by column, as there are many."""
+        if partition != self._rows_of:
+            self._rows_of, self._first_block = partition, len(self.offsets)
+        facts = zip(*BLOCK_HEADERS.iter_unpack(b"".join(headers)), strict=True)
+        kinds, codecs, numbers, stored_lengths, partitions_and_lengths, first_bytes = facts
+        payloads = list(accumulate(stored_lengths, _next_payload, initial=offset + FRAME_SIZE))
+        self.end = payloads.pop() - FRAME_SIZE
+        self.frames += len(kinds)
+        self.offsets.extend(payloads)
+        self.first_bytes.extend(first_bytes)
+        self.lengths.extend([both & LENGTH_MASK for both in partitions_and_lengths])
+        self.stored_lengths.extend(stored_lengths)
+        self.codecs.extend(codecs)
+        self.numbers.extend(numbers)
+        self.kinds.extend(kinds)
 
     def _add_block(self, offset: int, facts: FrameFacts) -> None:
         if facts.partition != self._rows_of:

@@ -24,8 +24,8 @@ from pyvtl.store.segment_files import OpenSegment, Proof, SegmentFiles
 from pyvtl.store.tape_map import Stretch, TapeMap
 from pyvtl.wire.checksum import crc32c
 
-READ_SIZE = 4 << 20
-"""The most that one system call reads."""
+READ_SIZE = 1 << 20
+"""The most that one system call reads: memory for more is found anew each time, page by page."""
 BLOCKS_READ = READ_SIZE // BLOCK_SIZE
 ZEROS = memoryview(bytes(BLOCK_SIZE))
 

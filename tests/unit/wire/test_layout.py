@@ -1,5 +1,6 @@
 """Declared structures: the table in the standard is the class."""
 
+from dataclasses import FrozenInstanceError, replace
 from enum import IntEnum
 
 import pytest
@@ -75,6 +76,25 @@ def test_a_field_beyond_the_structure_is_refused_at_import() -> None:
 
         class Beyond(Structure, size=2):
             third: Annotated[int, octets(2, 2)] = 0
+
+
+class Needy(Structure, size=2):
+    first: Annotated[int, octets(0, 0)]
+    second: Annotated[int, octets(1, 1)] = 7
+
+
+@pytest.mark.parametrize("values", [{}, {"second": 1}, {"third": 1}, {"first": 1, "third": 1}])
+def test_all_fields_and_no_other_are_to_be_given(values: dict[str, int]) -> None:
+    with pytest.raises(TypeError, match="Needy needs all its fields and no other"):
+        Needy(**values)
+
+
+def test_a_field_with_a_default_may_be_left_out_and_none_can_be_changed() -> None:
+    needy = Needy(first=1)
+    assert (needy.first, needy.second) == (1, 7)
+    with pytest.raises(FrozenInstanceError):
+        needy.first = 2  # type: ignore[misc] # it is what must not be
+    assert replace(needy, first=2) == Needy(first=2, second=7)
 
 
 def test_position_is_what_the_field_pointer_needs() -> None:

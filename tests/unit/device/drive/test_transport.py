@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from pyvtl.device.drive.transport import BATCH_BYTES, Transport
+from pyvtl.device.drive.transport import BATCH_BYTES, GATHERED_BYTES, Transport
 from pyvtl.media.medium import Filemark, Record
 
 RECORD = Record((b"x" * 1024,), 1024)
@@ -51,6 +51,38 @@ async def test_many_objects_are_stored_in_few_batches() -> None:
     await transport.call(nothing)
     assert sum(map(len, transport.batches)) == 3 * BATCH_BYTES // 1024
     assert len(transport.batches) <= 8
+    await transport.close()
+
+
+async def test_objects_that_come_one_by_one_are_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until there is enough, or they have waited long, or something is asked of the thread."""
+    monkeypatch.setattr("pyvtl.device.drive.transport.GATHERING_SECONDS", 60)
+    transport = Collecting()
+    await transport.call(nothing)
+    for _ in range(5):
+        transport.put(RECORD, RECORD.size)
+        await asyncio.to_thread(nothing)
+    await transport.call(nothing)
+    assert transport.batches == [[RECORD] * 5]
+    await transport.close()
+
+
+async def test_enough_objects_are_stored_though_nothing_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pyvtl.device.drive.transport.GATHERING_SECONDS", 60)
+    transport = Collecting()
+    await transport.call(nothing)
+    stored = threading.Event()
+
+    def store(objects: list[Record | Filemark]) -> None:
+        stored.set()
+
+    transport.sink = store
+    for _ in range(GATHERED_BYTES // RECORD.size):
+        transport.put(RECORD, RECORD.size)
+        await asyncio.sleep(0)
+    assert await asyncio.to_thread(stored.wait, 10)
     await transport.close()
 
 
