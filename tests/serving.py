@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ class Server:
 
     folder: Path
     options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -35,7 +36,8 @@ class Server:
         portal = ["--data-dir", str(self.folder), "--portal", f"127.0.0.1:{self.port}"]
         with (self.folder.parent / "serve.log").open("ab") as log:
             command = [*PYVTL, "serve", *portal, *self.options]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)
+            environment = {**ENVIRONMENT, **self.environment}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         wait_for_port(self.port)
 
     def signal(self, number: signal.Signals) -> int:
@@ -55,12 +57,13 @@ class Server:
         assert self.signal(signal.SIGTERM) == 0
 
     def run(self, *command: str) -> str:
-        """One `pyvtl` command against this server; what it printed."""
+        """One `pyvtl` command on this server's folder, which must end with 0; what it printed."""
         arguments = [*PYVTL, *command, "--data-dir", str(self.folder)]
+        environment = {**ENVIRONMENT, **self.environment}
         done = subprocess.run(
-            arguments, capture_output=True, text=True, check=False, env=ENVIRONMENT
+            arguments, capture_output=True, text=True, check=False, env=environment
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def loaded(self, count: int, size: str) -> list[str]:
@@ -75,10 +78,12 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[Server]:
-    """A started server, killed at the end if it still runs."""
+def serving(
+    folder: Path, *options: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """A started server, killed at the end if it still runs; its settings may be in `environment`."""
     folder.mkdir(parents=True, exist_ok=True)
-    server = Server(folder, options)
+    server = Server(folder, options, environment or {})
     try:
         server.start()
         yield server

@@ -1,0 +1,25 @@
+"""Settings of a gateway whose tapes lie in a bucket of the server under test."""
+
+from collections.abc import Mapping
+
+from pyvtl.cloud.location import Bucket
+from tests.s3_clients import CREDENTIALS, NOBODY
+
+MIB = 1 << 20
+SMALL = {
+    "PYVTL_LIBRARY__DRIVES": "2",
+    "PYVTL_STORE__SEGMENT_SIZE": "4MiB",
+    "PYVTL_STORE__UPLOAD_BUFFER_LIMIT": "32MiB",
+    "PYVTL_STORE__IDLE_SECONDS": "0.1",
+    "PYVTL_STORE__RECOVERY_POINT_SECONDS": "0.3",
+    "PYVTL_STORE__DEDUP": "pool",
+    "PYVTL_CACHE__LIMIT": "8MiB",
+}
+"""Segments, buffer and cache so small that a moment's writing makes all of them turn over."""
+
+
+def in_bucket(bucket: Bucket, url: str, **settings: str) -> Mapping[str, str]:
+    """The environment that names a bucket on a server, and other settings."""
+    store = {"PYVTL_STORE__URL": f"s3://{bucket.name}/{bucket.prefix.strip('/')}"}
+    store |= {"PYVTL_STORE__ENDPOINT_URL": url, "PYVTL_STORE__REGION": "us-east-1"}
+    return {**store, **CREDENTIALS, **NOBODY, **settings}
