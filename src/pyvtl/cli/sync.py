@@ -131,7 +131,8 @@ async def _push(config: "Config") -> list[dict[str, Any]]:
         async with _opened(config) as store:
             await agree(store, gateway, path)
             with closing(await asyncio.to_thread(Vault, path)) as vault:
-                return [asdict(pushed) async for pushed in push_all(store, gateway, vault)]
+                rows = [asdict(pushed) async for pushed in push_all(store, gateway, vault)]
+    return [{name: row[name] for name in row if name != "stored"} for row in rows]
 
 
 async def _pull(config: "Config", wanted: list[str]) -> list[dict[str, Any]]:

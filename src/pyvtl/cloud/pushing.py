@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from pyvtl.media.medium import MediumError
 from pyvtl.media.vault import Vault
 from pyvtl.store.errors import StoreError
 from pyvtl.store.repository import Label
+from pyvtl.store.stored import StoredPack
 from pyvtl.store.tape_map import Pack
 
 PACKS_PER_POINT = 64
@@ -42,6 +43,8 @@ class Pushed:
     sent_packs: int = 0
     sent_bytes: int = 0
     problem: str | None = None
+    stored: tuple[StoredPack, ...] = field(default=(), compare=False, repr=False)
+    """What the head in the store lists."""
 
 
 async def push(store: ObjectStore, gateway: str, vault: Vault) -> AsyncIterator[Pushed]:
@@ -104,7 +107,7 @@ async def push_tape(store: ObjectStore, gateway: str, tape: TapeAtRest) -> Pushe
             sent_packs=done.sent_packs + len(sent),
             sent_bytes=done.sent_bytes + sum(count for _, count in sent),
         )
-    return done
+    return replace(done, stored=there.stored)
 
 
 def _is_stale(tape: TapeAtRest, there: Standing) -> bool:

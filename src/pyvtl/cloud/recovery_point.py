@@ -11,6 +11,7 @@ from pyvtl.cloud.objects import ObjectStore, listing
 from pyvtl.cloud.refusals import DivergedError, DocumentError, FencedError
 from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.store.repository import Label
+from pyvtl.store.stored import StoredPack
 from pyvtl.store.tape_map import Pack
 
 KEPT_BEFORE = 2
@@ -27,6 +28,23 @@ class Standing:
     @property
     def pack_ids(self) -> list[str]:
         return [] if self.manifest is None else [entry.pack_id for entry in self.manifest.packs]
+
+    @property
+    def stored(self) -> tuple[StoredPack, ...]:
+        """The packs that the head lists."""
+        return () if self.manifest is None else tuple(map(_stored, self.manifest.packs))
+
+
+def _stored(entry: PackEntry) -> StoredPack:
+    return StoredPack(
+        bytes.fromhex(entry.pack_id),
+        entry.gateway,
+        entry.length,
+        entry.crc32c,
+        entry.map,
+        entry.map_offset,
+        entry.map_length,
+    )
 
 
 async def read_manifest(store: ObjectStore, head: Head) -> Manifest | None:

@@ -9,6 +9,8 @@ from typing import Final, Self
 
 import structlog
 
+from pyvtl.cloud.objects import ObjectStore
+from pyvtl.cloud.uploading import Uploader, uploading
 from pyvtl.config.model import Config
 from pyvtl.device.changer.changer import MediumChanger
 from pyvtl.device.profile import aws_changer
@@ -17,7 +19,8 @@ from pyvtl.gateway.control_socket import listening_socket
 from pyvtl.gateway.errors import GatewayError, told_as_gateway_errors
 from pyvtl.gateway.folder import DataFolder
 from pyvtl.gateway.library import Library
-from pyvtl.gateway.service import master_secret, node, server_limits
+from pyvtl.gateway.object_store import agree_once, opened_store, told_as_store_errors
+from pyvtl.gateway.service import master_secret, node, server_limits, uploading_pace
 from pyvtl.gateway.status import LibraryStatus, library_status
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.inventory import Inventory
@@ -39,12 +42,22 @@ class Gateway:
 
     gateway_id: str
     library: Library
+    vault: Vault
     portals: Sequence[PortalAddress]
+    uploader: Uploader | None = None
 
-    def __init__(self, config: Config | None = None, files: FileLayer | None = None) -> None:
-        """`files` is what tapes are kept on, when it is not the file system as it is."""
+    def __init__(
+        self,
+        config: Config | None = None,
+        files: FileLayer | None = None,
+        objects: ObjectStore | None = None,
+    ) -> None:
+        """`files` is what tapes are kept on, when it is not the file system as it is.
+
+        `objects` is the object store, when it is not the one that the settings name.
+        """
         self.config: Final = config or Config()
-        self._files = files
+        self._files, self._objects = files, objects
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -68,7 +81,8 @@ class Gateway:
     async def start(self) -> None:
         """Serve.  Tapes that were in drives are loaded again while initiators log in."""
         async with AsyncExitStack() as stack:
-            vault = await self._open_vault(stack)
+            vault = self.vault = await self._open_vault(stack)
+            await self._upload(vault, stack)
             self.library = await self._assemble(vault, stack)
             control = listening_socket(self.config.gateway.data_dir)
             stack.callback(control.close)
@@ -102,11 +116,17 @@ class Gateway:
         stack.callback(folder.close)
         self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.gateway.id)
         store = settings.store
+        with told_as_store_errors():
+            if self._objects is None:
+                self._objects = await opened_store(store, stack)
+            if self._objects is not None:
+                url = store.url or "the store that was given"
+                await agree_once(self._objects, url, self.gateway_id, path)
         open_vault = partial(
             Vault,
             path,
             self._files,
-            segment_bytes=store.segment_size,
+            segment_bytes=settings.segment_bytes,
             dedup=Scope(store.dedup),
             dedup_entries=store.dedup_entries,
             secret=master_secret(settings),
@@ -116,6 +136,19 @@ class Gateway:
             vault = await asyncio.to_thread(open_vault)
         stack.push_async_callback(asyncio.to_thread, vault.close)
         return vault
+
+    async def _upload(self, vault: Vault, stack: AsyncExitStack) -> None:
+        """Bring tapes into the object store, if there is one, until all drives are closed."""
+        if self._objects is None:
+            return
+        pace = uploading_pace(self.config)
+        self.uploader = Uploader(self._objects, self.gateway_id, vault, self._seal, pace)
+        stop_seconds = self.config.store.stop_seconds
+        await stack.enter_async_context(uploading(self.uploader, stop_seconds))
+
+    async def _seal(self, barcode: str) -> None:
+        for bay in self.library.bays.values():
+            await bay.seal(barcode)
 
     async def _assemble(self, vault: Vault, stack: AsyncExitStack) -> Library:
         """Changer and drives; what was in a drive is on its way into it."""

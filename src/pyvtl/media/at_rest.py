@@ -23,6 +23,7 @@ class TapeAtRest:
     label: Label
     packs: tuple[tuple[Pack, Path], ...]
     damage: str | None
+    generation: int = 0
 
 
 def tape_at_rest(folder: TapeFolder, label: Label, known: Mapping[bytes, KnownPack]) -> TapeAtRest:
@@ -34,4 +35,5 @@ def tape_at_rest(folder: TapeFolder, label: Label, known: Mapping[bytes, KnownPa
         raise MediumError("it is encrypted, and its key is kept in the data folder alone")
     loaded = load_tape(folder, known=known)
     packs = [(pack, folder.path / file_name(pack.sequence, pack.pack_id)) for pack in loaded.packs]
-    return TapeAtRest(label, tuple(packs), "; ".join(loaded.damage) or None)
+    generation = loaded.last.generation if loaded.last is not None else 0
+    return TapeAtRest(label, tuple(packs), "; ".join(loaded.damage) or None, generation)

@@ -16,6 +16,7 @@ from pyvtl.media.medium import (
     StorageFullError,
 )
 from pyvtl.media.spacing import Spacing, place_of, position
+from pyvtl.store.dirty import Stage
 from pyvtl.store.errors import DamageError, NoSpaceError, WriteFailedError
 from pyvtl.store.format import AttributesFrame, RunKind
 from pyvtl.store.loading import KnownPack, TapeFolder, load_tape
@@ -67,9 +68,12 @@ class Cartridge:
         self.damage = "; ".join(loaded.damage) or None
         self._writer = TapeWriter(folder, loaded, attributes, follow)
         self.closed = False
+        self.appends = 0
+        """Counts calls: while it stays the same, nothing is written."""
         closed = {pack_id for pack_id, fact in (known or {}).items() if fact.pack is not None}
         for pack in loaded.packs:
             if pack.pack_id not in closed:
+                folder.dirty.note(folder.barcode, pack.pack_id, Stage.CLOSED, pack.length)
                 follow(Progress(pack, not loaded.damage))
 
     @property
@@ -148,6 +152,7 @@ class Cartridge:
         self._refuse_damaged()
         if not objects:
             return
+        self.appends += 1
         with self._writing():
             writer = self._writer
             writer.begin()
@@ -168,6 +173,10 @@ class Cartridge:
     def sync(self) -> None:
         with self._writing():
             self._writer.sync()
+
+    def seal(self) -> None:
+        with self._writing():
+            self._writer.seal()
 
     def set_attributes(self, attributes: Attributes) -> None:
         self._refuse_damaged()

@@ -180,6 +180,13 @@ class Medium(Protocol):
         """Make all that was appended durable: it survives kill -9 and power loss."""
         ...
 
+    def seal(self) -> None:
+        """As `sync`; and what was written so far never changes again, so that it can be copied.
+
+        Writing goes on where it was, as if nothing had happened.
+        """
+        ...
+
     def set_attributes(self, attributes: Attributes) -> None:
         """Change the attributes, durably."""
         ...

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pyvtl.media.vault import CATALOG, Vault, storing
+from pyvtl.media.storing import storing
+from pyvtl.media.vault import CATALOG, Vault
 from pyvtl.store.catalog import Catalog, PlaceRow
 from pyvtl.store.errors import StoreError
 from pyvtl.store.files import FileLayer

@@ -2,33 +2,35 @@
 
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from threading import Lock
 
 from pyvtl.media.at_rest import TapeAtRest, tape_at_rest
 from pyvtl.media.cartridge import Cartridge
+from pyvtl.media.claims import Claims, InUseError
 from pyvtl.media.inventory import Moves, Place
-from pyvtl.media.medium import Attributes, DamagedError, MediumError, StorageFailedError
+from pyvtl.media.medium import Attributes, DamagedError, MediumError
+from pyvtl.media.snapshot import Backlog, backlog_of, snapshot_of
+from pyvtl.media.storing import advising, storing
+from pyvtl.media.upload_state import UploadStates
 from pyvtl.media.volume import SHREDDED, Volume, label_of, volume_of
 from pyvtl.store.block_index import ENTRIES
 from pyvtl.store.catalog import Catalog, PlaceRow, TapeRow
 from pyvtl.store.dedup import Scope
+from pyvtl.store.dirty import DirtyPacks
 from pyvtl.store.errors import (
-    CatalogError,
     DamageError,
     LockedError,
     ShreddedError,
-    StoreError,
 )
 from pyvtl.store.files import FileLayer, LocalFiles
 from pyvtl.store.format import AttributesFrame
 from pyvtl.store.keys import KEY_FILE, Keyring, Secret, is_encrypted
-from pyvtl.store.loading import SEGMENT_BYTES, SEGMENT_NAME, TapeFolder
-from pyvtl.store.references import SUFFIX
+from pyvtl.store.loading import SEGMENT_BYTES, SEGMENT_NAME, TapeFolder, segment_names
+from pyvtl.store.references import SUFFIX, pack_id_of
 from pyvtl.store.relabelling import label_from_segments
 from pyvtl.store.repository import (
     LABEL,
@@ -39,6 +41,7 @@ from pyvtl.store.repository import (
     write_label,
 )
 from pyvtl.store.sharing import Sharing
+from pyvtl.store.stored import StoredPack
 
 CATALOG = "catalog.sqlite3"
 
@@ -69,18 +72,23 @@ class Vault:
         self._encrypt = encrypt
         self._open: dict[str, Cartridge] = {}
         self._unlabelled: dict[str, TapeRow] = {}
-        self._claimed: set[str] = set()
-        self._claiming = Lock()
-        with storing(), _advising(path), ExitStack() as undo:
+        self._claims = Claims()
+        self._dirty = DirtyPacks()
+        with storing(), advising(path), ExitStack() as undo:
             self._files.mkdir(self._tapes_folder)
             self._keyring = Keyring(self._files, path, secret)
             self._key = repository_key(self._files, path)
             self._catalog = Catalog(path / CATALOG)
             undo.callback(self._catalog.close)
-            self._sharing = Sharing(self._files, path, self._catalog, dedup, dedup_entries)
+            self._sharing = Sharing(
+                self._files, path, self._catalog, dedup, dedup_entries, gone=self._dirty.forget
+            )
             undo.callback(self._sharing.close)
             self._tapes = {row.barcode: row for row in self._catalog.tapes()}
             self._adopt_all()
+            self._uploads = UploadStates(
+                self._files, self._tapes_folder, self._catalog, self._dirty
+            )
             undo.pop_all()
 
     def create(self, barcode: str, capacity_bytes: int) -> Volume:
@@ -120,6 +128,48 @@ class Vault:
         """What a tape that is not in use consists of; MediumError if it is encrypted."""
         with self._claim(barcode) as row, storing():
             return tape_at_rest(self._folder(row), label_of(row), self._catalog.known(barcode))
+
+    def snapshot(self, barcode: str) -> TapeAtRest | None:
+        """The closed packs of a tape, also while a drive writes it; None where there are none yet.
+
+        MediumError if it was deleted.
+        """
+        row = self._row(barcode)
+        self._visit(row)
+        with storing():
+            self._catalog.settle()
+            known, generation = self._catalog.known(barcode), self._catalog.generation(barcode)
+            damage = self._tapes[barcode].damage
+            return snapshot_of(self._folder(row), label_of(row), known, generation, damage)
+
+    def label(self, barcode: str) -> Label:
+        """The label of a tape, also of a deleted one."""
+        return label_of(self._tapes[barcode])
+
+    def pushing(self, barcode: str) -> None:
+        """The store is about to hear of the tape: if it is deleted, it has to hear that too."""
+        with storing():
+            self._uploads.begin(barcode)
+
+    def put_stored(self, barcode: str, packs: Collection[StoredPack]) -> None:
+        """The store has a recovery point that lists these packs: they are clean from now on."""
+        with storing():
+            self._uploads.put_stored(barcode, packs)
+
+    def buried(self, barcode: str) -> None:
+        """The store knows that the tape was deleted."""
+        with storing():
+            self._uploads.forget(barcode)
+
+    @property
+    def dirty_bytes(self) -> int:
+        """What lies on this disk and in no store; costs nothing to ask."""
+        return self._dirty.total.size_bytes
+
+    def backlog(self) -> list[Backlog]:
+        """The tapes of which the store lacks something; asks no disk."""
+        found = (self._backlog(row) for row in list(self._tapes.values()))
+        return [each for each in found if each is not None]
 
     def labels(self) -> list[Label]:
         """The labels of all tapes, the deleted ones too, by barcode; none that cannot be read."""
@@ -182,17 +232,31 @@ class Vault:
                 stack.callback(cartridge.close)
 
     @contextmanager
-    def _claim(self, barcode: str) -> Iterator[TapeRow]:
-        """Have a tape that is not in use to oneself: two who write it would both lose."""
-        with self._claiming:
-            row, held = self._row(barcode), self._open.get(barcode)
-            if barcode in self._claimed or (held is not None and not held.closed):
-                raise MediumError(f"tape {barcode} is in use")
-            self._claimed.add(barcode)
-        try:
+    def _claim(self, barcode: str, *, visit: bool = False) -> Iterator[TapeRow]:
+        """Have a tape that is not in use to oneself."""
+        with self._claims.claim(barcode, visit=visit):
+            row = self._row(barcode)
+            if self._held(barcode) is not None:
+                raise InUseError(f"tape {barcode} is in use")
             yield row
-        finally:
-            self._claimed.discard(barcode)
+
+    def _visit(self, row: TapeRow) -> None:
+        """Load a tape that nobody uses if its folder has what the catalog does not know of."""
+        with storing():
+            known = self._catalog.known(row.barcode)
+            closed = {pack_id for pack_id, fact in known.items() if fact.pack is not None}
+            if closed.issuperset(map(pack_id_of, segment_names(self._folder(row)))):
+                return
+        with suppress(InUseError), self._claim(row.barcode, visit=True), storing():
+            cartridge = self._load(row)
+            self._note_damage(row, cartridge.damage)
+            cartridge.close()
+
+    def _backlog(self, row: TapeRow) -> Backlog | None:
+        if row.barcode in self._unlabelled:
+            return None
+        state, dirty = self._uploads.of(row.barcode), self._dirty.of(row.barcode)
+        return backlog_of(row, dirty, state, self._held(row.barcode))
 
     def _row(self, barcode: str) -> TapeRow:
         row = self._tapes.get(barcode)
@@ -227,11 +291,16 @@ class Vault:
             self._segment_bytes,
             shared=self._sharing.of(row.barcode),
             dedup=self._sharing.dedup(row.barcode, row.tape_id),
+            dirty=self._dirty,
         )
 
     def _volume(self, row: TapeRow) -> Volume:
-        held = self._open.get(row.barcode)
-        return volume_of(row, held if held is not None and not held.closed else None)
+        return volume_of(row, self._held(row.barcode))
+
+    def _held(self, barcode: str) -> Cartridge | None:
+        """The cartridge of a tape that is in use."""
+        held = self._open.get(barcode)
+        return held if held is not None and not held.closed else None
 
     def _sweep(self, row: TapeRow) -> None:
         """Delete the segments and the key of a deleted tape, and say so on its label first."""
@@ -312,16 +381,6 @@ class Vault:
         return None if label is None else _row_of(label)
 
 
-@contextmanager
-def _advising(path: Path) -> Iterator[None]:
-    """Let an error of the catalog say how to make it anew."""
-    try:
-        yield
-    except CatalogError as error:
-        remedy = f"`pyvtl store rebuild-catalog --data-dir {path}` makes it anew from the tapes"
-        raise CatalogError(f"{error}; {remedy}") from error
-
-
 def _counts(name: str) -> bool:
     """Whether a file in the folder of a tape shows that there is one."""
     return name == LABEL or name.endswith(SUFFIX)
@@ -335,14 +394,3 @@ def _row_of(label: Label) -> TapeRow:
         label.created_at,
         label.deleted,
     )
-
-
-@contextmanager
-def storing() -> Iterator[None]:
-    """Turn what a disk or the catalog fails with into the medium's error."""
-    try:
-        yield
-    except LockedError as error:
-        raise MediumError(str(error)) from error
-    except (StoreError, OSError) as error:
-        raise StorageFailedError(str(error)) from error

@@ -201,6 +201,11 @@ class Catalog:
         rows = self.query(PACKS, barcode)
         return {row[0]: _known_pack(row, extents.get(row[0], [])) for row in rows}
 
+    def generation(self, barcode: str) -> int:
+        """The latest generation of a tape of which anything is known."""
+        rows = self.query("SELECT max(generation) FROM packs WHERE barcode=?", barcode)
+        return rows[0][0] or 0
+
     def follow(self, barcode: str, progress: Progress) -> None:
         """Take note of what became durable; returns at once."""
         with self._pending_lock:

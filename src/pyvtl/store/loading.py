@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pyvtl.store.dedup import Dedup
+from pyvtl.store.dirty import DirtyPacks
 from pyvtl.store.encryption import PackCipher, hash_key
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import FileLayer
@@ -33,6 +34,8 @@ class TapeFolder:
     dedup: Dedup | None = None
     """Finds what need not be stored again."""
     data_key: bytes | None = field(default=None, repr=False)
+    dirty: DirtyPacks = field(default_factory=DirtyPacks, repr=False)
+    """Told of what the segments take of the disk."""
 
     @property
     def references(self) -> References:

@@ -1,6 +1,6 @@
 """What the tapes of a data folder share: packs that refer to each other, and the dedup index."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -34,10 +34,13 @@ class Sharing:
         catalog: Catalog,
         scope: Scope = Scope.OFF,
         entries: int = ENTRIES,
+        *,
+        gone: Callable[[Collection[bytes]], None] = lambda _pack_ids: None,
     ) -> None:
+        """`gone` is told of every pack whose segment was deleted."""
         self._files, self._scope, self._tapes = files, scope, path / TAPES
         self._table = CatalogReferences(catalog)
-        self._packs = SharedPacks(files, self._tapes, self._table)
+        self._packs = SharedPacks(files, self._tapes, self._table, gone)
         if not self._table.complete:
             self._find_references()
         for place in self._table.drop_unneeded():

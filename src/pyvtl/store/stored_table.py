@@ -34,6 +34,10 @@ class StoredTable:
         rows = self._catalog.query(SELECT + "WHERE barcode=?", barcode)
         return {row[0]: StoredPack(*row) for row in rows}
 
+    def all(self) -> set[bytes]:
+        """The ids of all packs that the store has."""
+        return {row[0] for row in self._catalog.query("SELECT pack_id FROM stored_packs")}
+
     def forget(self, pack_ids: Collection[bytes]) -> None:
         """Nothing here needs these packs any more."""
         with self._catalog.transaction() as db:
