@@ -13,6 +13,8 @@ from tests.initiator import load_tapes
 from tests.ports import free_port, wait_for_port
 
 PYVTL = (sys.executable, "-m", "pyvtl")
+START_SECONDS = 30
+"""On a machine that has much else to do; how quick it is, other tests measure."""
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if not name.startswith("PYVTL_")},
     "PYTHONPATH": str(Path(__file__).parents[1] / "src"),
@@ -38,7 +40,7 @@ class Server:
             command = [*PYVTL, "serve", *portal, *self.options]
             environment = {**ENVIRONMENT, **self.environment}
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        wait_for_port(self.port)
+        wait_for_port(self.port, START_SECONDS)
 
     def signal(self, number: signal.Signals) -> int:
         """Send a signal and wait for the end; the exit status, negative for a signal."""
@@ -81,7 +83,7 @@ class Server:
 def serving(
     folder: Path, *options: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """A started server, killed at the end if it still runs; its settings may be in `environment`."""
+    """A started server, killed at the end if it still runs; `environment` may have settings."""
     folder.mkdir(parents=True, exist_ok=True)
     server = Server(folder, options, environment or {})
     try:

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from pyvtl.cloud.location import Bucket
 from tests.faults.proxy import Calm, Proxy, proxy_before
-from tests.s3_clients import bucket_on
+from tests.s3_clients import CREDENTIALS, NOBODY, bucket_on
 from tests.seaweed import Seaweed
 
 
@@ -37,3 +37,10 @@ async def shared_bucket(s3_server: Seaweed) -> str:
 def bucket(shared_bucket: str) -> Bucket:
     """A prefix in it that nobody has used."""
     return Bucket(shared_bucket, f"{secrets.token_hex(8)}/")
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the server, and nobody else's."""
+    for name, text in {**NOBODY, **CREDENTIALS}.items():
+        monkeypatch.setenv(name, text)

@@ -135,13 +135,21 @@ class Proxy:
     port: int = 0
     schedule: Schedule = field(default_factory=Calm)
     met: list[tuple[Call, Fault]] = field(default_factory=list)
+    _serving: set[asyncio.Task[None]] = field(default_factory=set)
+    """The loop itself holds no task that waits for a connection with its reading paused."""
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request of one connection."""
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection."""
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One request, and the reply to it."""
         exchange = Exchange(self.upstream, reader, writer)
         try:
             head = await reader.readuntil(END_OF_HEAD)
@@ -311,7 +319,7 @@ def proxy_before(upstream: int) -> Iterator[Proxy]:
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
     async def serve() -> None:
-        server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0, limit=LONGEST_HEAD)
+        server = await asyncio.start_server(proxy.connected, "127.0.0.1", 0, limit=LONGEST_HEAD)
         proxy.port = server.sockets[0].getsockname()[1]
         listening.set()
         await stop.wait()

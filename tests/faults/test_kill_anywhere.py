@@ -6,11 +6,12 @@ before anything mends it; then every tape must hold what was answered, byte for 
 """
 
 import random
+import secrets
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,7 +90,8 @@ class Life:
     @contextmanager
     def changer(self) -> Iterator[Changer]:
         (name,) = (n for n in discover("127.0.0.1", self.server.port) if "changer" in n)
-        with Changer("127.0.0.1", self.server.port, name) as changer:
+        own = b"\x80" + secrets.token_bytes(5)
+        with Changer("127.0.0.1", self.server.port, name, isid=own) as changer:
             yield changer
 
     def drive(self, address: int) -> str:
@@ -125,18 +127,26 @@ class Life:
             self.write(address, draw, files=20)
 
     def until_killed(self, draw: random.Random) -> None:
-        """Be busy on both drives until a moment that is drawn."""
+        """Be busy on both drives until a moment that is drawn, and no shorter."""
         other = draw.choice([self.write, self.read, self.replace])
+        killing = threading.Event()
+
+        def kill() -> None:
+            killing.set()
+            self.server.kill()
+
         with ThreadPoolExecutor() as pool:
             works = [
                 pool.submit(work, address, random.Random(draw.random()))
                 for work, address in zip((self.write, other), DRIVES, strict=True)
             ]
-            killer = threading.Timer(draw.uniform(0.02, LATEST_KILL_SECONDS), self.server.kill)
+            killer = threading.Timer(draw.uniform(0.02, LATEST_KILL_SECONDS), kill)
             killer.start()
             for work in works:
-                with suppress(*DYING):
-                    work.result()
+                error = work.exception()
+                if error is not None and not isinstance(error, DYING):
+                    raise error
+                assert killing.is_set(), error
             killer.join()
 
 

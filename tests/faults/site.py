@@ -1,0 +1,130 @@
+"""A gateway in this process that keeps its tapes in a bucket, and hosts that use it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from pyvtl import Config, Gateway
+from pyvtl.cloud.location import Bucket
+from pyvtl.store.files import FileLayer
+from tests.initiator import Changer, Tape
+from tests.killing import whole_tape
+
+T = TypeVar("T")
+MIB = 1 << 20
+CAPACITY = 1 << 34
+LONGEST_WAIT = 60.0
+FIRST_DRIVE, FIRST_SLOT, FIRST_IMPORT = 10000, 20000, 30000
+IMPATIENT: Mapping[str, object] = {
+    "segment_size": "4MiB",
+    "upload_buffer_limit": "64MiB",
+    "idle_seconds": 0.1,
+    "recovery_point_seconds": 0.3,
+    "connect_timeout": 1,
+    "read_timeout": 1,
+    "region": "us-east-1",
+}
+
+
+class Site:
+    """A gateway with some drives, and what a host does there.  Its settings may be changed."""
+
+    def __init__(
+        self,
+        folder: Path,
+        bucket: Bucket,
+        url: str,
+        files: FileLayer | None = None,
+        **store: object,
+    ) -> None:
+        self.folder, self._files = folder, files
+        place = {"url": f"s3://{bucket.name}/{bucket.prefix.strip('/')}", "endpoint_url": url}
+        self.settings: dict[str, Mapping[str, object]] = {
+            "gateway": {"data_dir": folder},
+            "portal": {"listen": ["127.0.0.1:0"]},
+            "library": {"drives": 1, "slots": 8, "import_export_slots": 8},
+            "store": {**IMPATIENT, **place, **store},
+        }
+        self.gateway: Gateway
+
+    @asynccontextmanager
+    async def started(self) -> AsyncIterator["Site"]:
+        """The gateway serves."""
+        self.gateway = Gateway(Config.model_validate(self.settings), self._files)
+        async with self.gateway:
+            yield self
+
+    async def load_new(self, barcode: str, drive: int = 0) -> None:
+        """Make a tape and put it into a drive."""
+        (tape,) = await self.gateway.library.create_tapes(barcode=barcode, size_bytes=CAPACITY)
+        assert tape.element_address is not None
+        await self.move(tape.element_address, FIRST_DRIVE + drive)
+
+    async def load(self, barcode: str, drive: int = 0) -> None:
+        """Put a tape into a drive."""
+        tape = await self.gateway.library.show_tape(barcode)
+        assert tape.element_address is not None
+        await self.move(tape.element_address, FIRST_DRIVE + drive)
+
+    async def unload(self, drive: int = 0, slot: int = 0) -> None:
+        """Put the tape in a drive into a slot."""
+        await self.move(FIRST_DRIVE + drive, FIRST_SLOT + slot)
+
+    async def move(self, source: int, destination: int) -> None:
+        """A host has the changer move a tape."""
+
+        def work() -> None:
+            port, name = self.gateway.portals[0].port, self.gateway.changer_name
+            with Changer("127.0.0.1", port, name) as changer:
+                changer.must_move(source, destination)
+
+        await asyncio.to_thread(work)
+
+    async def host(self, steps: Callable[[Tape], T], drive: int = 0) -> T:
+        """What a host does with a drive, while the loop goes on; blocks have any length."""
+
+        def work() -> T:
+            port, name = self.gateway.portals[0].port, self.gateway.drive_names[drive]
+            with Tape("127.0.0.1", port, name) as tape:
+                tape.ready()
+                tape.block_length(0)
+                return steps(tape)
+
+        return await asyncio.to_thread(work)
+
+    async def append(self, *objects: bytes | None, drive: int = 0) -> None:
+        """Write at the end of the tape in a drive; all of it must be answered with GOOD."""
+
+        def write(tape: Tape) -> None:
+            tape.good(bytes([0x11, 3, 0, 0, 0, 0]))  # SPACE to the end of data
+            for item in objects:
+                done = tape.write_filemarks() if item is None else tape.write(item, block=None)
+                assert done.status == 0, done
+
+        await self.host(write, drive)
+
+    async def contents(self, drive: int = 0) -> list[bytes | None]:
+        """All that is on the tape in a drive."""
+        return await self.host(whole_tape, drive)
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether the gateway says that the store does not answer."""
+        uploader = self.gateway.uploader
+        return uploader is not None and uploader.reach.lost
+
+    async def uploaded(self) -> None:
+        """Wait until the store has all that was written."""
+        await until(lambda: not self.gateway.vault.backlog())
+
+
+async def until(condition: Callable[[], bool], seconds: float = LONGEST_WAIT) -> None:
+    """Wait for something to come true; TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not so after {seconds} s")
+        await asyncio.sleep(0.01)
