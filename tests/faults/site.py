@@ -53,7 +53,7 @@ class Site:
     @asynccontextmanager
     async def started(self) -> AsyncIterator["Site"]:
         """The gateway serves."""
-        self.gateway = Gateway(Config.model_validate(self.settings), self._files)
+        self.gateway = Gateway(Config.model_validate(self.settings), self.files)
         async with self.gateway:
             yield self
 
