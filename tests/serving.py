@@ -29,9 +29,9 @@ class Server:
 
     folder: Path
     options: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start it and wait until it takes connections."""
@@ -85,7 +85,7 @@ def serving(
 ) -> Iterator[Server]:
     """A started server, killed at the end if it still runs; `environment` may have settings."""
     folder.mkdir(parents=True, exist_ok=True)
-    server = Server(folder, options, environment or {})
+    server = Server(folder, options, environment=environment or {})
     try:
         server.start()
         yield server

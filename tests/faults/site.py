@@ -32,15 +32,11 @@ IMPATIENT: Mapping[str, object] = {
 class Site:
     """A gateway with some drives, and what a host does there.  Its settings may be changed."""
 
-    def __init__(
-        self,
-        folder: Path,
-        bucket: Bucket,
-        url: str,
-        files: FileLayer | None = None,
-        **store: object,
-    ) -> None:
-        self.folder, self._files = folder, files
+    files: FileLayer | None = None
+    """What tapes are kept on, when it is not the file system as it is."""
+
+    def __init__(self, folder: Path, bucket: Bucket, url: str, **store: object) -> None:
+        self.folder = folder
         place = {"url": f"s3://{bucket.name}/{bucket.prefix.strip('/')}", "endpoint_url": url}
         self.settings: dict[str, Mapping[str, object]] = {
             "gateway": {"data_dir": folder},

@@ -5,13 +5,18 @@ import secrets
 
 REPOSITORY = "repository.json"
 TAPES = "tapes/"
+PACKS = "packs/"
+MAPS = "maps/"
+KEYS = "keys/"
+GATEWAYS = "gateways/"
+SHREDDED = "shredded/"
 HEAD = "head.json"
 MANIFEST = re.compile(r"[0-9]+-([0-9]+)-[0-9a-f]{16}")
 
 
 def pack_prefix(gateway: str) -> str:
     """Where the packs of a gateway are."""
-    return f"packs/{gateway}/"
+    return f"{PACKS}{gateway}/"
 
 
 def pack_key(gateway: str, pack_id: str) -> str:
@@ -42,9 +47,24 @@ def epoch_of(manifest: str) -> int | None:
 
 def map_key(barcode: str, generation: int, epoch: int) -> str:
     """A new map of a tape."""
-    return f"maps/{barcode}/{generation}-{epoch}-{secrets.token_hex(8)}"
+    return f"{MAPS}{barcode}/{generation}-{epoch}-{secrets.token_hex(8)}"
 
 
 def gateway_key(gateway: str) -> str:
     """Who a gateway is."""
-    return f"gateways/{gateway}.json"
+    return f"{GATEWAYS}{gateway}.json"
+
+
+def key_prefix(barcode: str) -> str:
+    """Where the wrapped data key of a tape is."""
+    return f"{KEYS}{barcode}/"
+
+
+def key_key(barcode: str, key_id: str) -> str:
+    """A wrapped data key, by what it is."""
+    return f"{key_prefix(barcode)}{key_id}"
+
+
+def shredded_key(barcode: str) -> str:
+    """Says that the key of a tape was destroyed on purpose."""
+    return f"{SHREDDED}{barcode}"

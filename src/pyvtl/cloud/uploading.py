@@ -18,6 +18,7 @@ from pyvtl.cloud.pace import Pace, Watch, is_due
 from pyvtl.cloud.pushing import PACKS_PER_POINT, push_deletion, push_tape, sweep_uploads
 from pyvtl.cloud.reach import WAITS, Reach
 from pyvtl.cloud.refusals import RefusedTapeError
+from pyvtl.cloud.spans import PARTS_AT_ONCE
 from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.media.medium import MediumError
 from pyvtl.media.snapshot import Backlog
@@ -51,6 +52,7 @@ class Uploader:
         self.reach = Reach()
         self._store, self._gateway, self._vault = store, gateway, vault
         self._seal, self._pace = seal, pace
+        self._parts = asyncio.Semaphore(PARTS_AT_ONCE)
         self._watches: dict[str, Watch] = {}
         self._under_way: set[str] = set()
         self._swept = self._closing = False
@@ -117,7 +119,7 @@ class Uploader:
         watch = self._watches[tape.barcode]
         try:
             await self._sweep()
-            await self._recovery_points(tape)
+            sent_packs = await self._recovery_points(tape)
         except (UnavailableError, RefusedError, TimeoutError) as error:
             self.reach.fail(error)
         except (RefusedTapeError, ObjectStoreError, MediumError, StoreError, OSError) as error:
@@ -128,9 +130,17 @@ class Uploader:
         else:
             self.reach.answer()
             self._watches.pop(tape.barcode, None)
+            if tape.known and not sent_packs:
+                self._let_rest(tape)
         finally:
             self._under_way.discard(tape.barcode)
             self.wake()
+
+    def _let_rest(self, tape: Backlog) -> None:
+        """Nothing of what is dirty could be sent, and nothing is wrong: do not try all the time."""
+        now = time.monotonic()
+        rested = now + self._pace.recovery_point
+        self._watches[tape.barcode] = Watch(now, now, tape.appends, not_before=rested)
 
     def _put_off(self, barcode: str, watch: Watch, error: Exception) -> None:
         """Try the tape again later; the same trouble is told once."""
@@ -146,26 +156,31 @@ class Uploader:
             await sweep_uploads(self._store, self._gateway)
             self._swept = True
 
-    async def _recovery_points(self, tape: Backlog) -> None:
-        """Make the store hold what is closed of a tape, and what can be closed."""
-        barcode = tape.barcode
+    async def _recovery_points(self, tape: Backlog) -> int:
+        """Make the store hold what is closed of a tape, and what can be closed; packs sent."""
         if tape.deleted:
-            await push_deletion(self._store, self._gateway, self._vault.label(barcode))
-            await _whole(asyncio.to_thread(self._vault.buried, barcode))
-            return
+            await self._bury(tape.barcode)
+            return 0
         if tape.in_use and tape.open_packs:
-            await self._seal(barcode)
-        snapshot = await _whole(asyncio.to_thread(self._vault.snapshot, barcode))
-        if snapshot is not None:
-            await _whole(asyncio.to_thread(self._vault.pushing, barcode))
-            for point in _points(snapshot, tape):
-                await self._push(point)
+            await self._seal(tape.barcode)
+        snapshot = await _whole(asyncio.to_thread(self._vault.snapshot, tape.barcode))
+        if snapshot is None:
+            return 0
+        await _whole(asyncio.to_thread(self._vault.uploads.begin, tape.barcode))
+        return sum([await self._push(point) for point in _points(snapshot, tape)])
 
-    async def _push(self, tape: TapeAtRest) -> None:
+    async def _bury(self, barcode: str) -> None:
+        label = self._vault.label(barcode)
+        await push_deletion(self._store, self._gateway, label, self._vault.needed)
+        await _whole(asyncio.to_thread(self._vault.uploads.forget, barcode))
+
+    async def _push(self, tape: TapeAtRest) -> int:
+        """Commit one recovery point; gives how many packs that took."""
         barcode = tape.label.barcode
         began = time.monotonic()
-        pushed = await push_tape(self._store, self._gateway, tape)
-        await _whole(asyncio.to_thread(self._vault.put_stored, barcode, pushed.stored))
+        pushed = await push_tape(self._store, self._gateway, tape, self._parts)
+        stored = pushed.stored + pushed.others
+        await _whole(asyncio.to_thread(self._vault.put_stored, barcode, stored))
         log.info(
             "recovery_point.committed",
             barcode=barcode,
@@ -174,6 +189,7 @@ class Uploader:
             sent_bytes=pushed.sent_bytes,
             seconds=round(time.monotonic() - began, 3),
         )
+        return pushed.sent_packs
 
 
 @asynccontextmanager

@@ -14,12 +14,14 @@ from pyvtl.media.medium import (
     Record,
     StorageFailedError,
     StorageFullError,
+    UnavailableError,
 )
 from pyvtl.media.spacing import Spacing, place_of, position
 from pyvtl.store.dirty import Stage
-from pyvtl.store.errors import DamageError, NoSpaceError, WriteFailedError
+from pyvtl.store.errors import DamageError, NoSpaceError, StoreError, WriteFailedError
 from pyvtl.store.format import AttributesFrame, RunKind
 from pyvtl.store.loading import KnownPack, TapeFolder, load_tape
+from pyvtl.store.pack_source import UnreachableError
 from pyvtl.store.writer import Progress, TapeWriter
 
 MAX_OBJECTS = 4096
@@ -210,6 +212,8 @@ class Cartridge:
             yield
         except DamageError as error:
             raise DamagedError(str(error)) from error
+        except UnreachableError as error:
+            raise UnavailableError(str(error)) from error
         except NoSpaceError as error:
             raise StorageFullError(str(error)) from error
         except WriteFailedError as error:
@@ -221,8 +225,10 @@ class Cartridge:
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Turn what reading may meet into DamagedError."""
+    """Turn what reading may meet into DamagedError, or what may come to an end by itself."""
     try:
         yield
-    except (DamageError, OSError) as error:
+    except UnreachableError as error:
+        raise UnavailableError(str(error)) from error
+    except (StoreError, OSError) as error:
         raise DamagedError(str(error)) from error

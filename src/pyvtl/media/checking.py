@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pyvtl.media.holdings import CATALOG
 from pyvtl.media.rescue import barcodes
-from pyvtl.media.vault import CATALOG
 from pyvtl.store.catalog import Catalog, TapeRow
 from pyvtl.store.contents import TapeContents
 from pyvtl.store.errors import CatalogError, DamageError, LockedError
@@ -23,7 +23,7 @@ from pyvtl.store.loading import KnownPack, Loaded, TapeFolder, segment_names
 from pyvtl.store.reference_table import CatalogReferences
 from pyvtl.store.references import pack_id_of
 from pyvtl.store.relabelling import label_from_segments
-from pyvtl.store.repository import KEY_SIZE, LABEL, TAPES, Label, read_key, read_label
+from pyvtl.store.repository import KEY_SIZE, LABEL, NO_TAPE, TAPES, Label, read_key, read_label
 from pyvtl.store.segment_check import SegmentCheck
 
 
@@ -124,7 +124,8 @@ class StoreCheck:
         for name in sorted(names - {LABEL, KEY_FILE, *segment_names(folder)}):
             yield Finding(barcode, f"{name} is no file of a tape", harmless=True)
         if self._deleted(folder, row):
-            yield from self._segments(folder, self._key)
+            is_of_none = folder.tape_id.hex() == NO_TAPE
+            yield from self._segments(folder, None if is_of_none else self._key)
         elif self._is_encrypted(folder):
             yield from self._encrypted(folder, self._known(barcode))
         else:

@@ -90,6 +90,13 @@ class DamagedError(MediumError):
     """What is stored is not what was written: a checksum, a length or a chain does not hold."""
 
 
+class UnavailableError(MediumError):
+    """What was asked for is kept elsewhere, which does not answer now.
+
+    Nothing was changed, and nothing is wrong with the medium: the same may work later.
+    """
+
+
 class StorageFullError(MediumError):
     """The disk under the medium has no room for what was to be reserved.  Nothing was changed."""
 
@@ -129,7 +136,8 @@ class Medium(Protocol):
         """The objects from `at` on, at least one, stopping once `byte_limit` bytes are passed.
 
         A Filemark in the answer has count 1; EndOfData, if met, is the last.  The buffers stay
-        valid for as long as they are referenced.  Raises DamagedError.
+        valid for as long as they are referenced.  Raises DamagedError, and UnavailableError as all
+        that looks for something on the medium may.
         """
         ...
 
@@ -156,7 +164,8 @@ class Medium(Protocol):
     def start_writing(self, at: Position) -> None:
         """The next `append` writes at `at`, which drops what follows; until then nothing changes.
 
-        Raises DamagedError when the medium is read-only because of damage.
+        Raises DamagedError when the medium is read-only because of damage; UnavailableError when
+        what it takes to go on there is kept elsewhere.
         """
         ...
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from pyvtl.media.holdings import CATALOG
 from pyvtl.media.storing import storing
-from pyvtl.media.vault import CATALOG, Vault
+from pyvtl.media.vault import Vault
 from pyvtl.store.catalog import Catalog, PlaceRow
 from pyvtl.store.errors import StoreError
 from pyvtl.store.files import FileLayer

@@ -1,17 +1,18 @@
 """A tape as it can be copied while a drive writes it: its closed packs, and what waits for that."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
-from pyvtl.media.at_rest import TapeAtRest
+from pyvtl.media.at_rest import TapeAtRest, described
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.upload_state import UploadState
+from pyvtl.media.volume import SHREDDED
 from pyvtl.store.catalog import TapeRow
 from pyvtl.store.dirty import DirtyTape
 from pyvtl.store.format import NO_PACK
 from pyvtl.store.loading import KnownPack, TapeFolder
-from pyvtl.store.references import file_name
 from pyvtl.store.repository import Label
+from pyvtl.store.stored import StoredPack
 from pyvtl.store.tape_map import Pack
 
 
@@ -61,13 +62,16 @@ def snapshot_of(
     known: Mapping[bytes, KnownPack],
     generation: int,
     damage: str | None,
+    *,
+    stored: Callable[[bytes], StoredPack | None],
 ) -> TapeAtRest | None:
     """The closed packs of the generation that counts; None while it has none of them."""
+    if damage == SHREDDED:
+        return TapeAtRest(replace(label, encrypted=True), (), None, shredded=True)
     packs = _chained([fact.pack for fact in known.values() if fact.pack is not None], generation)
     if known and not packs:
         return None
-    files = [(pack, folder.path / file_name(pack.sequence, pack.pack_id)) for pack in packs]
-    return TapeAtRest(label, tuple(files), damage, generation)
+    return described(folder, label, packs, damage, stored)
 
 
 def _chained(packs: list[Pack], generation: int) -> list[Pack]:

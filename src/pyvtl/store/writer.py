@@ -22,9 +22,10 @@ from pyvtl.store.format import (
 )
 from pyvtl.store.index import Extent
 from pyvtl.store.loading import Loaded, TapeFolder
-from pyvtl.store.reader import OpenSegment, SegmentFiles, TapeReader
+from pyvtl.store.reader import TapeReader
 from pyvtl.store.recovery import pack_of
 from pyvtl.store.segment import Allocation, SegmentWriter, segment_name
+from pyvtl.store.segment_files import OpenFile, OpenSegment, SegmentFiles
 from pyvtl.store.stream import Stream
 from pyvtl.store.tape_map import Pack, TapeMap
 from pyvtl.wire.layout import Buffer
@@ -56,10 +57,8 @@ class TapeWriter:
         self.failure: str | None = None
         self.compressor = Compressor()
         self._folder, self._files, self._follow = folder, folder.files, follow
-        self._segments = SegmentFiles(
-            folder.files, folder.path, folder.references.path_of, folder.cipher
-        )
-        self.reader = TapeReader(folder.files, self._segments)
+        self._segments = SegmentFiles(folder)
+        self.reader = TapeReader(self._segments)
         self.reader.map = self.map
         self._last = loaded.last
         self._generation = self._last.generation if self._last else 0
@@ -75,8 +74,14 @@ class TapeWriter:
         self._reserved = 0
 
     def start(self, partition: int, place: Place) -> None:
-        """Let the next `begin` write there."""
+        """Let the next `begin` write there.
+
+        What that has to look up may be in the object store: it is looked up now, while nothing is
+        taken yet and UnreachableError changes nothing.
+        """
         self._refuse_after_failure()
+        if self._stream is None and place == self.map.partitions[partition].end:
+            self._grid_at(partition, place)
         self._start = partition, place
 
     def begin(self) -> None:
@@ -290,7 +295,8 @@ class TapeWriter:
             self._files.close(allocation.fd)
             raise
         self.map.packs[header.sequence] = pack_id
-        opened = OpenSegment(segment.fd, seed_of(pack_id), segment.index(), cipher)
+        file = OpenFile(self._files, segment.fd)
+        opened = OpenSegment(file, seed_of(pack_id), segment.index(), cipher, pack_id)
         self.reader.writing = pack_id, opened
         return segment
 
