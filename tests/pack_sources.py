@@ -1,4 +1,4 @@
-"""An object store in memory, as far as reading packs goes, which can be slow, out of reach, wrong."""
+"""An object store in memory, as far as reading packs goes: it can be slow, away, and wrong."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from pyvtl.cloud.documents import PackEntry
-from pyvtl.cloud.errors import CorruptDataError
+from pyvtl.cloud.errors import CorruptDataError, NotFoundError
 from pyvtl.cloud.heads import put_once
 from pyvtl.cloud.local_packs import LocalPack
+from pyvtl.cloud.names import pack_key
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.store.format import SegmentHeader, decode_header
 from pyvtl.store.stored import StoredPack
@@ -30,7 +31,16 @@ def stored_packs(entries: Iterable[PackEntry]) -> tuple[StoredPack, ...]:
 
 
 async def entry_of(store: ObjectStore, pack: StoredPack) -> PackEntry:
-    """The entry of a pack that the store has; its header, in its map, has what a row has not."""
+    """The entry of a pack that the store has; its header, in its map, has what a row has not.
+
+    CorruptDataError where the store no longer has it.
+    """
+    key = pack_key(pack.gateway, pack.pack_id.hex())
+    try:
+        if (await store.head(key)).size != pack.length:
+            raise CorruptDataError(f"{key} in the store has another length than it had")
+    except NotFoundError:
+        raise CorruptDataError(f"{key}, which the store had, is missing there") from None
     found = await store.get(pack.map, pack.map_offset, SegmentHeader.SIZE)
     header = decode_header(found.data)
     if header is None or header.pack_id != pack.pack_id:

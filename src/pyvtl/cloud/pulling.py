@@ -5,16 +5,15 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyvtl.cloud.documents import Head, Manifest, PackEntry
+from pyvtl.cloud.documents import Manifest, PackEntry
 from pyvtl.cloud.errors import ArchivedError, CorruptDataError, NotFoundError
-from pyvtl.cloud.heads import HeadMovedError, HeldHead, commit_head, nonce, read_head
-from pyvtl.cloud.names import HEAD, TAPES, pack_key
-from pyvtl.cloud.objects import ObjectStore, listing
+from pyvtl.cloud.heads import read_head
+from pyvtl.cloud.names import pack_key
+from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.receiving import receive_file
-from pyvtl.cloud.recovery_point import read_manifest
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.spans import FinishedFile
-from pyvtl.cloud.tape_keys import read_key
+from pyvtl.cloud.taking import Taken, barcodes, take_over
 from pyvtl.media.holdings import CATALOG
 from pyvtl.store.catalog import Catalog
 from pyvtl.store.files import LocalFiles, write_file
@@ -40,13 +39,6 @@ class Pulled:
     taken_from: str | None = None
     epoch: int = 0
     problem: str | None = None
-
-
-async def barcodes(store: ObjectStore) -> list[str]:
-    """All tapes that have a head in the store, the deleted ones too."""
-    keys = [entry.key async for entry in listing(store, TAPES)]
-    ending = f"/{HEAD}"
-    return sorted(key[len(TAPES) : -len(ending)] for key in keys if key.endswith(ending))
 
 
 async def pull(
@@ -91,51 +83,16 @@ async def pull_tape(store: ObjectStore, gateway: str, folder: Path, barcode: str
         raise RefusedTapeError(
             f"{folder} has it already, or had one of that barcode: pull it elsewhere"
         )
-    received, held = 0, await _active_head(store, barcode)
-    while True:
-        manifest = await _manifest(store, held.head)
-        await _key(store, manifest)
+    received = 0
+
+    async def bring(manifest: Manifest) -> None:
+        nonlocal received
         received += await _receive(store, folder, manifest)
-        try:
-            taken = await _take_over(store, gateway, held)
-        except HeadMovedError:
-            held = await _moved_on(store, held)
-            continue
-        key = await _key(store, manifest)
-        await asyncio.to_thread(_put_in_place, folder, manifest, key)
-        owner = held.head.owner if held.head.owner != gateway else None
-        return Pulled(barcode, len(manifest.packs), received, owner, taken.head.epoch)
 
-
-async def _moved_on(store: ObjectStore, before: HeldHead) -> HeldHead:
-    """The head that the same owner put there meanwhile; RefusedTapeError if it is another's."""
-    now = await _active_head(store, before.head.barcode)
-    if now.head.owner != before.head.owner:
-        raise RefusedTapeError(f"gateway {now.head.owner} took it over meanwhile")
-    return now
-
-
-async def _active_head(store: ObjectStore, barcode: str) -> HeldHead:
-    held = await read_head(store, barcode)
-    if held is None:
-        raise RefusedTapeError("it is not in the store")
-    if held.head.state == "deleted":
-        raise RefusedTapeError("it was deleted")
-    return held
-
-
-async def _manifest(store: ObjectStore, head: Head) -> Manifest:
-    manifest = await read_manifest(store, head)
-    if manifest is None:
-        raise RefusedTapeError("the store has no recovery point of it")
-    return manifest
-
-
-async def _key(store: ObjectStore, manifest: Manifest) -> bytes | None:
-    """The wrapped key of the tape, if it is encrypted."""
-    if manifest.key is None:
-        return None
-    return await read_key(store, manifest.barcode, manifest.key)
+    taken = await take_over(store, gateway, barcode, bring)
+    await asyncio.to_thread(_put_in_place, folder, taken)
+    packs = len(taken.manifest.packs)
+    return Pulled(barcode, packs, received, taken.taken_from, taken.epoch)
 
 
 async def _receive(store: ObjectStore, folder: Path, manifest: Manifest) -> int:
@@ -175,27 +132,13 @@ def _name(entry: PackEntry) -> str:
     return file_name(entry.sequence, bytes.fromhex(entry.pack_id))
 
 
-async def _take_over(store: ObjectStore, gateway: str, held: HeldHead) -> HeldHead:
-    """Be the owner, in a new epoch if somebody else was; that one is fenced from now on."""
-    if held.head.owner == gateway:
-        return held
-    change = {"owner": gateway, "epoch": held.head.epoch + 1, "nonce": nonce()}
-    return await commit_head(store, held.head.model_copy(update=change), held)
-
-
-def _put_in_place(folder: Path, manifest: Manifest, key: bytes | None) -> None:
+def _put_in_place(folder: Path, taken: Taken) -> None:
     """Label the tape and move it among the tapes, durably."""
+    manifest = taken.manifest
     files, draft = LocalFiles(), folder / PULLING / manifest.barcode
-    label = Label(
-        manifest.barcode,
-        manifest.tape_id,
-        manifest.capacity_bytes,
-        manifest.created_at,
-        encrypted=key is not None,
-    )
-    if key is not None:
-        write_file(files, draft / KEY_FILE, key)
-    write_label(files, draft, label)
+    if taken.key is not None:
+        write_file(files, draft / KEY_FILE, taken.key)
+    write_label(files, draft, taken.label)
     files.mkdir(folder / LOCAL_TAPES)
     files.sync_folder(folder)
     _put_others_in_place(files, folder, manifest)

@@ -56,13 +56,13 @@ def measure(path: Path) -> FinishedFile:
 
 
 async def at_once(
-    jobs: Sequence[Job[Result]], gate: asyncio.Semaphore | None = None
+    jobs: Sequence[Job[Result]], limit: int | asyncio.Semaphore = PARTS_AT_ONCE
 ) -> list[Result]:
-    """Run jobs, so many at a time as `gate` lets through, else four.
+    """Run jobs, so many at a time, or as many as a gate lets through that others use too.
 
     The first failure ends all, and is raised as it is.
     """
-    gate = gate or asyncio.Semaphore(PARTS_AT_ONCE)
+    gate = asyncio.Semaphore(limit) if isinstance(limit, int) else limit
 
     async def run(job: Job[Result]) -> Result:
         async with gate:

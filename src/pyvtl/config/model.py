@@ -4,12 +4,14 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from pyvtl.cloud.location import Location, parse_location
 from pyvtl.cloud.patience import Patience
 from pyvtl.cloud.s3_options import AddressingStyle, Encryption, S3Options
 from pyvtl.config.folder import default_data_dir
+from pyvtl.config.rates import RateSettings
+from pyvtl.config.section import Section
 from pyvtl.config.types import Portals, Seconds, Size, is_loopback
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.inventory import Geometry
@@ -21,12 +23,6 @@ MASTER_KEY = re.compile(rb"[0-9a-fA-F]{64}")
 MIN_PASSPHRASE = 12
 MIN_SECRET, MAX_SECRET = 12, 16
 """CHAP secrets in bytes: RFC 7143 section 12.1.3 asks for 96 bits, initiators take up to 16."""
-
-
-class Section(BaseModel):
-    """A table of the settings file: frozen, and closed to names that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class GatewaySection(Section):
@@ -184,7 +180,7 @@ def _as_location(text: str) -> str:
     return str(parse_location(text))
 
 
-class StoreSection(Section):
+class StoreSection(RateSettings):
     """How tapes lie on the disk, and the object store that they are uploaded to."""
 
     segment_size: Size = Field(

@@ -47,7 +47,7 @@ async def opened_store(settings: StoreSection, stack: AsyncExitStack) -> ObjectS
     """The store that the settings name, if they name one; `stack` closes it."""
     if settings.location is None:
         return None
-    opened = await open_store(settings.location, settings.s3, settings.patience)
+    opened = await open_store(settings.location, settings.s3, settings.patience, settings.rates)
     stack.push_async_callback(opened.objects.close)
     return opened.objects
 

@@ -24,6 +24,7 @@ from pyvtl.store.errors import (
     LockedError,
     ShreddedError,
 )
+from pyvtl.store.eviction import EVICTED
 from pyvtl.store.files import FileLayer, LocalFiles
 from pyvtl.store.format import AttributesFrame
 from pyvtl.store.keys import KEY_FILE, Keyring, Secret
@@ -194,8 +195,8 @@ class Holdings:
             return  # Somebody took the folder away: nothing of the tape is left to delete.
         if not says_deleted(self._files, folder):
             write_label(self._files, folder, label_of(row))
-        if KEY_FILE in names:
-            self._files.unlink(folder / KEY_FILE)
+        for name in {KEY_FILE, EVICTED}.intersection(names):
+            self._files.unlink(folder / name)
         segments = [name for name in names if SEGMENT_NAME.fullmatch(name)]
         self._sharing.delete(row.barcode, segments, self._stored.of(row.barcode))
 
@@ -240,6 +241,9 @@ class Holdings:
         except (MediumError, DamageError) as error:
             self._note_damage(row, str(error))
             return
+        protected = cartridge.attributes.write_protected
+        row = row._replace(used_bytes=cartridge.used_bytes, write_protected=protected)
+        self._put(row)
         self._note_damage(row, cartridge.damage)
         cartridge.close()
 

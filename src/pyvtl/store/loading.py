@@ -212,7 +212,7 @@ def _unknown(folder: TapeFolder, loaded: Loaded, known: Mapping[bytes, KnownPack
     facts = known.values()
     if evicted is not None and evicted >= newest and not any(fact.stored for fact in facts):
         loaded.damage.append(
-            "a part of it is in the object store, and the catalog does not know it:"
+            "a part of it is in the object store alone, and the catalog does not say which:"
             " `pyvtl store rebuild-catalog --store URL` finds it"
         )
 

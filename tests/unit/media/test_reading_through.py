@@ -1,18 +1,24 @@
 """What the object store has too may be deleted here, and the tape stays what it was."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from pyvtl.media.medium import DamagedError, Position, UnavailableError
+from pyvtl.media.checking import StoreCheck
+from pyvtl.media.medium import DamagedError, MediumError, Position, UnavailableError
+from pyvtl.media.rebuilding import rebuild_catalog
 from pyvtl.media.vault import Vault
 from pyvtl.store.dedup import Scope
+from pyvtl.store.format import FRAME, FrameFacts, seal_frame, seed_of
 from pyvtl.store.keys import Secret
 from pyvtl.store.pack_cache import CacheLimits
+from pyvtl.store.tape_map import Pack
 from tests.pack_sources import MemorySource, flip_a_bit, push, segments
 from tests.pushing import noise
 from tests.tapes import append, as_medium, contents
@@ -70,6 +76,10 @@ def write(vault: Vault, barcode: str, *items: bytes | None) -> None:
         vault.create(barcode, 1 << 30)
     with closing(vault.open(barcode)) as tape:
         append(tape, *items)
+
+
+def packs_of(vault: Vault, barcode: str) -> list[Pack]:
+    return [pack for pack, _ in vault.at_rest(barcode).packs]
 
 
 def read(vault: Vault, barcode: str = TAPE) -> list[bytes | None]:
@@ -198,8 +208,6 @@ def test_a_frame_that_fits_its_crc_alone_is_not_believed(
 
 def forged(pack_id: bytes, data: bytes) -> bytes:
     """The pack with other bytes in the block of frame 1, and a CRC that fits them."""
-    from pyvtl.store.format import FRAME, FrameFacts, seal_frame, seed_of
-
     at = 4096 + 64 + 40
     facts = FrameFacts(*FRAME.unpack_from(data, at))
     payload = bytes(data[at + 64 : at + 64 + facts.stored_length])
@@ -276,12 +284,18 @@ def test_segments_go_while_the_tape_is_read(clean: Vault, tmp_path: Path) -> Non
         assert contents(tape) == ITEMS
 
 
+def open_files() -> Iterator[str]:
+    """The names of all files that this process has open, the deleted ones too."""
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            yield str(link.readlink())
+
+
 def test_the_disk_space_of_what_goes_is_free_at_once(clean: Vault, tmp_path: Path) -> None:
     with closing(clean.open(TAPE)) as tape:
         contents(tape)
         clean.cache.evict()
-        held = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.exists()]
-        assert [name for name in held if str(tmp_path) in name and "segment" in name] == []
+        assert [name for name in open_files() if "segment" in name and str(tmp_path) in name] == []
 
 
 def test_a_tape_that_was_overwritten_leaves_nothing_in_the_cache(
@@ -386,3 +400,106 @@ def test_a_limit_smaller_than_a_segment_holds(tmp_path: Path, source: MemorySour
         assert len(samples) >= 20
         assert max(samples) <= limit
         assert vault.cache.figures().used_bytes == allocated(tmp_path)
+
+
+def finding(path: Path) -> list[str]:
+    """What a check finds wrong, but for what the next start puts right."""
+    return [found.what for found in StoreCheck(path).findings() if not found.harmless]
+
+
+def test_what_was_evicted_is_no_damage_to_a_check(evicted: Vault, tmp_path: Path) -> None:
+    write(evicted, TAPE, b"more", None)
+    evicted.close()
+    assert finding(tmp_path) == []
+
+
+def test_a_pack_that_is_neither_here_nor_there_is_damage(
+    evicted: Vault, opening: Opening, tmp_path: Path
+) -> None:
+    write(evicted, TAPE, b"more", None)
+    evicted.close()
+    segments(tmp_path, TAPE)[0].unlink()
+    assert len(finding(tmp_path)) >= 1
+    with closing(opening()) as vault, closing(vault.open(TAPE)) as tape:
+        assert tape.damage is not None
+        assert tape.damage.endswith("is missing")
+
+
+def test_the_catalog_is_made_anew_with_what_the_store_has(
+    evicted: Vault, opening: Opening, tmp_path: Path
+) -> None:
+    write(evicted, TAPE, b"more", None)
+    evicted.cache.pin(TAPE)
+    evicted.close()
+    rebuild_catalog(tmp_path)
+    with closing(opening()) as vault:
+        assert read(vault) == [*ITEMS, b"more", None]
+        assert vault.cache.rows.pins() == {TAPE}
+
+
+def test_references_of_evicted_packs_outlive_a_rebuilding(
+    sharing: Vault, tmp_path: Path, source: MemorySource
+) -> None:
+    write(sharing, OTHER, *ITEMS)
+    push(sharing, tmp_path, source, OTHER)
+    sharing.cache.evict()
+    sharing.close()
+    rebuild_catalog(tmp_path)
+    with closing(Vault(tmp_path, dedup=Scope.POOL, source=source, cache=CacheLimits(0))) as vault:
+        vault.delete(TAPE)
+        assert read(vault, OTHER) == ITEMS
+
+
+@pytest.mark.parametrize("more", [[], [b"more"]])
+def test_a_catalog_that_was_lost_is_missed(
+    evicted: Vault, opening: Opening, tmp_path: Path, more: list[bytes | None]
+) -> None:
+    """A tape of which all, or the beginning, is in the store alone is never taken for blank."""
+    write(evicted, TAPE, *more)
+    evicted.close()
+    for file in tmp_path.glob("catalog*"):
+        file.unlink()
+    with closing(opening()) as vault, closing(vault.open(TAPE)) as tape:
+        assert "`pyvtl store rebuild-catalog --store URL` finds it" in (tape.damage or "")
+        with pytest.raises(DamagedError, match="read-only"):
+            tape.start_writing(Position())
+
+
+def test_a_tape_that_the_store_has_is_attached(
+    evicted: Vault, tmp_path: Path, source: MemorySource
+) -> None:
+    (label,) = evicted.labels()
+    packs = packs_of(evicted, TAPE)
+    rows = evicted.cache.rows.needed(TAPE)
+    evicted.close()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(tmp_path / "repository.json", elsewhere)
+    with closing(Vault(elsewhere, source=source, cache=CacheLimits(0))) as vault:
+        volume = vault.attach(label, packs, rows)
+        assert (volume.barcode, volume.used_bytes, volume.status) == (TAPE, 2_900_000, "AVAILABLE")
+        assert read(vault) == ITEMS
+    with closing(Vault(elsewhere, source=source)) as vault:
+        assert read(vault) == ITEMS
+
+
+def test_what_a_lost_catalog_knew_comes_back_from_the_store(
+    evicted: Vault, opening: Opening, tmp_path: Path
+) -> None:
+    (label,) = evicted.labels()
+    packs = packs_of(evicted, TAPE)
+    rows = evicted.cache.rows.needed(TAPE)
+    write(evicted, TAPE, b"more", None)
+    evicted.close()
+    for file in tmp_path.glob("catalog*"):
+        file.unlink()
+    with closing(opening()) as vault:
+        assert vault.attach(label, packs, rows).status == "AVAILABLE"
+        assert read(vault) == [*ITEMS, b"more", None]
+
+
+def test_another_tape_of_the_same_barcode_is_not_attached(evicted: Vault) -> None:
+    (label,) = evicted.labels()
+    with pytest.raises(MediumError, match="another tape has"):
+        evicted.attach(replace(label, tape_id="00" * 16), [], [])
+    assert read(evicted) == ITEMS
