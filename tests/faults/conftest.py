@@ -1,14 +1,16 @@
 """What breaks: a real S3 server behind a proxy that does as it is told."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 
 from pyvtl.cloud.location import Bucket
+from pyvtl.cloud.s3 import S3Store
+from pyvtl.cloud.s3_options import S3Options
 from tests.faults.proxy import Calm, Proxy, proxy_before
-from tests.s3_clients import CREDENTIALS, NOBODY, bucket_on
+from tests.s3_clients import CREDENTIALS, NOBODY, bucket_on, s3_store
 from tests.seaweed import Seaweed
 
 
@@ -44,3 +46,10 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of the server, and nobody else's."""
     for name, text in {**NOBODY, **CREDENTIALS}.items():
         monkeypatch.setenv(name, text)
+
+
+@pytest.fixture
+async def direct(bucket: Bucket, s3_server: Seaweed) -> AsyncIterator[S3Store]:
+    """The bucket, by a way on which nothing breaks."""
+    async with s3_store(bucket, S3Options(s3_server.url, "us-east-1")) as store:
+        yield store

@@ -1,6 +1,7 @@
 """A gateway in this process that keeps its tapes in a bucket, and hosts that use it."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -9,9 +10,12 @@ from typing import TypeVar
 
 from pyvtl import Config, Gateway
 from pyvtl.cloud.location import Bucket
+from pyvtl.cloud.objects import ObjectStore
 from pyvtl.store.files import FileLayer
 from tests.initiator import Changer, Tape
 from tests.killing import whole_tape
+from tests.pushing import Gateway as OtherGateway
+from tests.tapes import contents
 
 T = TypeVar("T")
 MIB = 1 << 20
@@ -115,6 +119,20 @@ class Site:
     async def uploaded(self) -> None:
         """Wait until the store has all that was written."""
         await until(lambda: not self.gateway.vault.backlog())
+
+
+def noise(draw: random.Random, size: int) -> list[bytes | None]:
+    """One file of so many bytes, in records of 256 KiB."""
+    return [*(draw.randbytes(MIB // 4) for _ in range(0, size, MIB // 4)), None]
+
+
+async def restored(store: ObjectStore, barcode: str, folder: Path) -> list[bytes | None]:
+    """A tape, brought into another folder from the bucket alone."""
+    other = OtherGateway(folder)
+    (pulled,) = await other.pull(store, barcode)
+    assert pulled.problem is None
+    with other.vault() as vault:
+        return contents(vault.open(barcode), limit=4 * MIB)
 
 
 async def until(condition: Callable[[], bool], seconds: float = LONGEST_WAIT) -> None:

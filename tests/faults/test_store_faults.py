@@ -1,20 +1,16 @@
 """A running gateway uploads over a way to S3 that breaks at every kind of call, in every way."""
 
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from pyvtl.cloud.location import Bucket
 from pyvtl.cloud.s3 import S3Store
-from pyvtl.cloud.s3_options import S3Options
 from tests.faults.proxy import Call, Calm, Fault, Gone, Proxy, Trouble, Weather
-from tests.faults.site import MIB, Site, until
-from tests.pushing import Gateway, check_promises
-from tests.s3_clients import s3_store
+from tests.faults.site import MIB, Site, noise, restored, until
+from tests.pushing import check_promises
 from tests.seaweed import Seaweed
-from tests.tapes import contents
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -36,27 +32,6 @@ WHOLE_FILES = {
 """A file is sent as one segment, even when this machine is slow."""
 
 
-def noise(draw: random.Random, size: int) -> list[bytes | None]:
-    """One file of so many bytes, in records of 256 KiB."""
-    return [*(draw.randbytes(MIB // 4) for _ in range(0, size, MIB // 4)), None]
-
-
-@pytest.fixture
-async def direct(bucket: Bucket, s3_server: Seaweed) -> AsyncIterator[S3Store]:
-    """The bucket, by a way on which nothing breaks."""
-    async with s3_store(bucket, S3Options(s3_server.url, "us-east-1")) as store:
-        yield store
-
-
-async def restored(direct: S3Store, folder: Path) -> list[bytes | None]:
-    """The tape, brought into another folder from the bucket alone."""
-    other = Gateway(folder)
-    (pulled,) = await other.pull(direct, TAPE)
-    assert pulled.problem is None
-    with other.vault() as vault:
-        return contents(vault.open(TAPE), limit=1 << 22)
-
-
 @pytest.mark.parametrize("call", UPLOADING)
 async def test_all_that_was_answered_arrives_whatever_befalls_a_call(
     tmp_path: Path, bucket: Bucket, proxy: Proxy, direct: S3Store, call: Call
@@ -74,7 +49,7 @@ async def test_all_that_was_answered_arrives_whatever_befalls_a_call(
             await site.uploaded()
             assert (call, fault) in proxy.met
     await check_promises(direct, TAPE)
-    assert await restored(direct, tmp_path / "other") == written
+    assert await restored(direct, TAPE, tmp_path / "other") == written
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -90,7 +65,7 @@ async def test_all_that_was_answered_arrives_in_bad_weather(
             await site.append(*more)
             await site.uploaded()
     assert proxy.met
-    assert await restored(direct, tmp_path / "other") == written
+    assert await restored(direct, TAPE, tmp_path / "other") == written
 
 
 async def test_a_whole_backup_goes_on_while_the_store_is_gone(
@@ -108,7 +83,7 @@ async def test_a_whole_backup_goes_on_while_the_store_is_gone(
         await until(lambda: site.unreachable)
         proxy.schedule = Calm()
         await site.uploaded()
-    assert await restored(direct, tmp_path / "other") == written
+    assert await restored(direct, TAPE, tmp_path / "other") == written
 
 
 async def test_the_store_is_killed_again_and_again_while_tapes_are_uploaded(
@@ -125,4 +100,4 @@ async def test_the_store_is_killed_again_and_again_while_tapes_are_uploaded(
             await site.append(*more)
             s3_server.start()
         await site.uploaded()
-    assert await restored(direct, tmp_path / "other") == written
+    assert await restored(direct, TAPE, tmp_path / "other") == written
