@@ -127,6 +127,7 @@ class _Collection:
     def __init__(self, store: ObjectStore, gateway: str, keep: Keep) -> None:
         self._store, self._gateway, self._keep = store, gateway, keep
         self._heads: dict[str, HeldHead] = {}
+        self._gate = asyncio.Semaphore(READS_AT_ONCE)
 
     async def find(self) -> _Garbage:
         """What may be deleted once `fence` has succeeded."""
@@ -145,7 +146,9 @@ class _Collection:
         Raises HeadMovedError if any has changed since it was read.
         """
         ours = [held for held in self._heads.values() if self._is_ours(held.head)]
-        await at_once([partial(self._renew, held) for held in ours], READS_AT_ONCE)
+        await at_once(
+            [partial(self._renew, held) for held in ours], asyncio.Semaphore(READS_AT_ONCE)
+        )
 
     async def _renew(self, held: HeldHead) -> None:
         await commit_head(self._store, held.head.model_copy(update={"nonce": nonce()}), held)
@@ -173,7 +176,10 @@ class _Collection:
                 names.add(barcode)
             else:
                 garbage.manifests.add(entry.key)
-        await at_once([partial(self._read_head, name, garbage) for name in names], READS_AT_ONCE)
+        await at_once(
+            [partial(self._read_head, name, garbage) for name in names],
+            asyncio.Semaphore(READS_AT_ONCE),
+        )
         self._leave_to_owners(garbage)
 
     async def _read_head(self, barcode: str, garbage: _Garbage) -> None:

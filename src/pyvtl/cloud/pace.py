@@ -45,10 +45,12 @@ class Watch:
             self.appends, self.quiet_since = tape.appends, now
 
 
-def is_due(tape: Backlog, watch: Watch, pace: Pace, now: float) -> bool:
-    """Whether to bring the tape into the store now."""
+def is_due(tape: Backlog, watch: Watch, pace: Pace, now: float, *, hurry: bool = False) -> bool:
+    """Whether to bring the tape into the store now; in a `hurry` as soon as there is anything."""
     if now < watch.not_before:
         return False
+    if hurry and (tape.closed or tape.open_packs):
+        return True
     if not tape.in_use or tape.closed >= PACKS_PER_POINT:
         return True
     return now - watch.quiet_since >= pace.idle or now - watch.since >= pace.recovery_point

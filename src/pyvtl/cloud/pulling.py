@@ -14,7 +14,7 @@ from pyvtl.cloud.receiving import receive_file
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.spans import FinishedFile
 from pyvtl.cloud.taking import Taken, barcodes, take_over
-from pyvtl.media.holdings import CATALOG
+from pyvtl.media.shelf import CATALOG
 from pyvtl.store.catalog import Catalog
 from pyvtl.store.files import LocalFiles, write_file
 from pyvtl.store.keys import KEY_FILE

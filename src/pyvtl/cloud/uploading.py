@@ -17,8 +17,9 @@ from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.pace import Pace, Watch, is_due
 from pyvtl.cloud.pushing import PACKS_PER_POINT, push_deletion, push_tape, sweep_uploads
 from pyvtl.cloud.reach import WAITS, Reach
-from pyvtl.cloud.refusals import RefusedTapeError
+from pyvtl.cloud.refusals import DivergedError, FencedError, RefusedTapeError
 from pyvtl.cloud.spans import PARTS_AT_ONCE
+from pyvtl.cloud.upload_buffer import UploadBuffer
 from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.media.medium import MediumError
 from pyvtl.media.snapshot import Backlog
@@ -30,8 +31,17 @@ log = structlog.get_logger()
 TAPES_AT_ONCE: Final = 4
 """Tapes that are brought into the store at a time; all together they send four parts at a time."""
 USUAL_PACE: Final = Pace()
+UNLIMITED: Final = 1 << 62
+REMEDY: Final = (
+    "hosts cannot use it here any more, and nothing of it is deleted: `pyvtl tape recover {0} --as"
+    " NEW` copies what this gateway has of it to a new tape"
+)
 
 Result = TypeVar("Result")
+
+
+async def _ignore(_barcode: str) -> None:
+    """Nobody has to be kept from the tape."""
 
 
 class Uploader:
@@ -47,11 +57,18 @@ class Uploader:
         vault: Vault,
         seal: Callable[[str], Awaitable[None]],
         pace: Pace = USUAL_PACE,
+        *,
+        buffer_limit_bytes: int = UNLIMITED,
+        fenced: Callable[[str], Awaitable[None]] = _ignore,
     ) -> None:
-        """`seal` makes a tape that is in a drive ready to be sent as far as it is written."""
+        """`seal` makes a tape that is in a drive ready to be sent as far as it is written.
+
+        `fenced` keeps hosts from a tape that somebody else has now.
+        """
         self.reach = Reach()
+        self.buffer = UploadBuffer(buffer_limit_bytes, lambda: vault.dirty_bytes, self.wake)
         self._store, self._gateway, self._vault = store, gateway, vault
-        self._seal, self._pace = seal, pace
+        self._seal, self._fenced, self._pace = seal, fenced, pace
         self._parts = asyncio.Semaphore(PARTS_AT_ONCE)
         self._watches: dict[str, Watch] = {}
         self._under_way: set[str] = set()
@@ -61,6 +78,12 @@ class Uploader:
     def wake(self) -> None:
         """Look now whether anything is due."""
         self._bell.set()
+
+    @property
+    def oldest_dirty_seconds(self) -> float | None:
+        """How long the store has lacked something of a tape, at most; None if it lacks nothing."""
+        since = min((watch.since for watch in self._watches.values()), default=None)
+        return None if since is None else round(time.monotonic() - since, 1)
 
     async def run(self) -> None:
         """Upload what becomes due, several tapes at a time."""
@@ -97,9 +120,13 @@ class Uploader:
             for tape in backlog
             if tape.barcode not in self._under_way and self._is_due(tape, now)
         ]
-        due.sort(key=lambda tape: self._watches[tape.barcode].since)
+        due.sort(key=self._urgency)
         at_once = 1 if self.reach.lost else TAPES_AT_ONCE
         return due[: max(0, at_once - len(self._under_way))]
+
+    def _urgency(self, tape: Backlog) -> float:
+        """What goes first is low: the oldest, or the largest when the upload buffer fills up."""
+        return -tape.dirty_bytes if self.buffer.pressed else self._watches[tape.barcode].since
 
     def _watch(self, backlog: list[Backlog], now: float) -> None:
         known, self._watches = self._watches, {}
@@ -112,16 +139,19 @@ class Uploader:
         if now < self.reach.ask_again_at:
             return False
         watch = self._watches[tape.barcode]
-        return is_due(tape, watch, self._pace, now) or (self._closing and not watch.attempts)
+        hurry = self.buffer.pressed or self._closing
+        return is_due(tape, watch, self._pace, now, hurry=hurry)
 
     async def _bring(self, tape: Backlog) -> None:
         """Bring one tape into the store, and tell what kept it from being there."""
         watch = self._watches[tape.barcode]
         try:
-            await self._sweep()
+            await self._ask()
             sent_packs = await self._recovery_points(tape)
         except (UnavailableError, RefusedError, TimeoutError) as error:
             self.reach.fail(error)
+        except (FencedError, DivergedError) as error:
+            await self._fence(tape.barcode, error)
         except (RefusedTapeError, ObjectStoreError, MediumError, StoreError, OSError) as error:
             self._put_off(tape.barcode, watch, error)
         except Exception as error:
@@ -135,6 +165,13 @@ class Uploader:
         finally:
             self._under_way.discard(tape.barcode)
             self.wake()
+
+    async def _fence(self, barcode: str, error: Exception) -> None:
+        """Keep all that is here of a tape that somebody else has, and let nobody write it."""
+        reason = str(error)
+        await _whole(asyncio.to_thread(self._vault.fence, barcode, reason))
+        log.error("tape.fenced", barcode=barcode, reason=reason, remedy=REMEDY.format(barcode))
+        await self._fenced(barcode)
 
     def _let_rest(self, tape: Backlog) -> None:
         """Nothing of what is dirty could be sent, and nothing is wrong: do not try all the time."""
@@ -150,11 +187,16 @@ class Uploader:
             watch.trouble = str(error)
             log.error("tape.not_uploaded", barcode=barcode, reason=watch.trouble)
 
-    async def _sweep(self) -> None:
-        """Once: remove what the uploads of an earlier run left in the store."""
+    async def _ask(self) -> None:
+        """See that the store is there before a segment is closed for it.
+
+        The first time, remove what the uploads of an earlier run left in it.
+        """
         if not self._swept:
             await sweep_uploads(self._store, self._gateway)
             self._swept = True
+        elif self.reach.lost:
+            await self._store.check()
 
     async def _recovery_points(self, tape: Backlog) -> int:
         """Make the store hold what is closed of a tape, and what can be closed; packs sent."""
@@ -181,6 +223,7 @@ class Uploader:
         pushed = await push_tape(self._store, self._gateway, tape, self._parts)
         stored = pushed.stored + pushed.others
         await _whole(asyncio.to_thread(self._vault.put_stored, barcode, stored))
+        self.buffer.fell()
         log.info(
             "recovery_point.committed",
             barcode=barcode,

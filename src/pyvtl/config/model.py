@@ -338,16 +338,14 @@ class Config(Section):
 
     @property
     def segment_bytes(self) -> int:
-        """Size of the files of a tape: with an object store, four for each drive fit the buffer."""
-        if self.store.url is None:
-            return self.store.segment_size
+        """Size of the files of a tape: the upload buffer has room for four for each drive."""
         share = self.store.upload_buffer_limit // (SEGMENTS_PER_DRIVE * self.library.drives)
         return min(self.store.segment_size, share)
 
     @model_validator(mode="after")
     def _buffer_for_all_drives(self) -> Self:
         needed = SEGMENTS_PER_DRIVE * SMALLEST_SEGMENT * self.library.drives
-        if self.store.url is not None and self.store.upload_buffer_limit < needed:
+        if self.store.upload_buffer_limit < needed:
             raise ValueError(
                 f"store.upload_buffer_limit is too small for library.drives ="
                 f" {self.library.drives}: at least {needed // MIB}MiB"

@@ -7,6 +7,7 @@
     DELETE /tapes/{barcode}
     POST   /tapes/{barcode}/protect      and /unprotect
     POST   /tapes/{barcode}/shred        destroy the key
+    POST   /tapes/{barcode}/recover      copy a fenced tape: RecoverTape
 
 An error has a status of 4xx or 5xx and a body {"error": name, "message": text}.
 """
@@ -14,7 +15,7 @@ An error has a status of 4xx or 5xx and a body {"error": name, "message": text}.
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from aiohttp import web
@@ -40,6 +41,9 @@ TAPES = TypeAdapter(list[Tape])
 LIBRARY_STATUS = TypeAdapter(LibraryStatus)
 
 
+Body = TypeVar("Body", bound=BaseModel)
+
+
 class CreateTapes(BaseModel):
     """Make `count` tapes with made-up barcodes that begin with `prefix`, or one of `barcode`."""
 
@@ -49,6 +53,14 @@ class CreateTapes(BaseModel):
     prefix: str | None = None
     barcode: str | None = None
     count: int = 1
+
+
+class RecoverTape(BaseModel):
+    """Copy what this gateway has of a tape to a new one of that barcode."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    barcode: str
 
 
 class Handlers:
@@ -69,6 +81,7 @@ class Handlers:
             web.post("/tapes/{barcode}/protect", self.protect_tape),
             web.post("/tapes/{barcode}/unprotect", self.unprotect_tape),
             web.post("/tapes/{barcode}/shred", self.shred_tape),
+            web.post("/tapes/{barcode}/recover", self.recover_tape),
         ]
 
     async def show_library(self, request: web.Request) -> web.Response:
@@ -78,10 +91,7 @@ class Handlers:
         return _answer(TAPES, await self._library.list_tapes())
 
     async def create_tapes(self, request: web.Request) -> web.Response:
-        try:
-            wanted = CreateTapes.model_validate_json(await request.read())
-        except ValidationError as error:
-            raise InvalidRequestError(str(error)) from None
+        wanted = await _wanted(CreateTapes, request)
         return _answer(TAPES, await self._library.create_tapes(**wanted.model_dump()))
 
     async def show_tape(self, request: web.Request) -> web.Response:
@@ -99,6 +109,19 @@ class Handlers:
 
     async def shred_tape(self, request: web.Request) -> web.Response:
         return _answer(TAPE, await self._library.shred_tape(_barcode(request)))
+
+    async def recover_tape(self, request: web.Request) -> web.Response:
+        wanted = await _wanted(RecoverTape, request)
+        tape = await self._library.recover_tape(_barcode(request), wanted.barcode)
+        return _answer(TAPE, tape)
+
+
+async def _wanted(kind: type[Body], request: web.Request) -> Body:
+    """The body of a request.  Raises InvalidRequestError."""
+    try:
+        return kind.model_validate_json(await request.read())
+    except ValidationError as error:
+        raise InvalidRequestError(str(error)) from None
 
 
 def _barcode(request: web.Request) -> str:

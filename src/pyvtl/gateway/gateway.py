@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Final, Self
 
@@ -13,6 +14,7 @@ from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.uploading import Uploader, uploading
 from pyvtl.config.model import Config
 from pyvtl.device.changer.changer import MediumChanger
+from pyvtl.device.drive.admission import AT_ONCE, Admission
 from pyvtl.device.profile import aws_changer
 from pyvtl.gateway import devices
 from pyvtl.gateway.control_socket import listening_socket
@@ -21,7 +23,7 @@ from pyvtl.gateway.folder import DataFolder
 from pyvtl.gateway.library import Library
 from pyvtl.gateway.object_store import agree_once, opened_store, told_as_store_errors
 from pyvtl.gateway.service import master_secret, node, server_limits, uploading_pace
-from pyvtl.gateway.status import LibraryStatus, library_status
+from pyvtl.gateway.status import LibraryStatus, library_status, store_status
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.inventory import Inventory
 from pyvtl.media.vault import Vault
@@ -99,9 +101,16 @@ class Gateway:
     def status(self) -> LibraryStatus:
         """The library as it is now."""
         names = [self.changer_name, *self.drive_names]
-        return library_status(
+        status = library_status(
             self.gateway_id, self.portals, self.library, names, self._server.sessions()
         )
+        if self.uploader is None:
+            return status
+        return replace(status, store=store_status(self._store_url, self.uploader))
+
+    @property
+    def _store_url(self) -> str:
+        return self.config.store.url or "the store that was given"
 
     def _serve_control(self, listener: socket.socket) -> AbstractAsyncContextManager[None]:
         # aiohttp takes longer to import than all else together: initiators need not wait for it.
@@ -120,8 +129,7 @@ class Gateway:
             if self._objects is None:
                 self._objects = await opened_store(store, stack)
             if self._objects is not None:
-                url = store.url or "the store that was given"
-                await agree_once(self._objects, url, self.gateway_id, path)
+                await agree_once(self._objects, self._store_url, self.gateway_id, path)
         open_vault = partial(
             Vault,
             path,
@@ -142,9 +150,28 @@ class Gateway:
         if self._objects is None:
             return
         pace = uploading_pace(self.config)
-        self.uploader = Uploader(self._objects, self.gateway_id, vault, self._seal, pace)
+        self.uploader = Uploader(
+            self._objects,
+            self.gateway_id,
+            vault,
+            self._seal,
+            pace,
+            buffer_limit_bytes=self.config.store.upload_buffer_limit,
+            fenced=self._refuse,
+        )
         stop_seconds = self.config.store.stop_seconds
         await stack.enter_async_context(uploading(self.uploader, stop_seconds))
+
+    async def _refuse(self, barcode: str) -> None:
+        for bay in self.library.bays.values():
+            await bay.refuse(barcode)
+
+    def _admission(self) -> Admission:
+        """With an object store, writers may not fill the disk faster than it is uploaded."""
+        if self.uploader is None:
+            return AT_ONCE
+        reserve_bytes = min(AT_ONCE.reserve_bytes, self.config.segment_bytes)
+        return Admission(reserve_bytes, self.uploader.buffer)
 
     async def _seal(self, barcode: str) -> None:
         for bay in self.library.bays.values():
@@ -155,7 +182,7 @@ class Gateway:
         with told_as_gateway_errors():
             places = await asyncio.to_thread(vault.places)
             inventory = Inventory(self.config.library.geometry, places)
-        bays = devices.bays(self.config, self.gateway_id, vault.open)
+        bays = devices.bays(self.config, self.gateway_id, vault.open, self._admission())
         identity = aws_changer.identity(self.gateway_id)
         changer = MediumChanger(identity, inventory, bays, vault)
         library = Library(vault, changer, bays)

@@ -40,7 +40,8 @@ class Tape:
     """One tape: the volume, and where it lies.  Sizes in bytes.
 
     `slot` and `home_slot` are numbered as mtx does: storage slots from 1, import/export slots
-    after them; `drive` counts from 0, as mtx counts data transfer elements.
+    after them; `drive` counts from 0, as mtx counts data transfer elements.  `recovery_point_at` is
+    when the object store last took the tape, `dirty_bytes` what of it lies here alone.
     """
 
     barcode: str
@@ -53,6 +54,8 @@ class Tape:
     slot: int | None
     drive: int | None
     home_slot: int | None
+    recovery_point_at: datetime | None
+    dirty_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,20 @@ class Library:
         with told_as_gateway_errors():
             await asyncio.to_thread(self._vault.shred, barcode)
         return await self.show_tape(barcode)
+
+    async def recover_tape(self, barcode: str, new: str) -> Tape:
+        """Copy what is here of a fenced tape to a new one in a free import/export slot.
+
+        Raises TapeNotFoundError, BarcodeTakenError, NoFreeSlotError, StorageError.
+        """
+        async with self._changing:
+            await self.show_tape(barcode)
+            barcodes = await self._new_barcodes(None, new, 1)
+            self._check_room(barcodes)
+            with told_as_gateway_errors():
+                await asyncio.to_thread(self._vault.recover, barcode, new)
+                await self.changer.insert(barcodes)
+            return await self.show_tape(new)
 
     async def protect_tape(self, barcode: str, write_protected: bool) -> Tape:
         """Make a tape read-only, or writable again, wherever it is; TapeNotFoundError."""
@@ -218,6 +235,8 @@ class Library:
             slot=slot_number(self.geometry, address),
             drive=_index(self.geometry.drives, address),
             home_slot=slot_number(self.geometry, _home(place)),
+            recovery_point_at=volume.recovery_point_at,
+            dirty_bytes=volume.dirty_bytes,
         )
 
 

@@ -1,12 +1,13 @@
 """Take up a tape of which an object store has all or a part, and this folder not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyvtl.store.catalog import Catalog
 from pyvtl.store.eviction import mark_evicted
-from pyvtl.store.files import FileLayer
+from pyvtl.store.files import FileLayer, write_file
+from pyvtl.store.keys import KEY_FILE
 from pyvtl.store.reference_table import CatalogReferences
 from pyvtl.store.repository import LABEL, Label, write_label
 from pyvtl.store.stored import StoredPack
@@ -25,6 +26,8 @@ class TapeAway:
     label: Label
     packs: Sequence[Pack]
     stored: Sequence[StoredPack]
+    key: bytes | None = field(default=None, repr=False)
+    """Its `key.json`, if it is encrypted."""
 
 
 def attach(files: FileLayer, folder: Path, catalog: Catalog, tape: TapeAway) -> None:
@@ -43,5 +46,7 @@ def attach(files: FileLayer, folder: Path, catalog: Catalog, tape: TapeAway) -> 
     own = {pack.pack_id for pack in packs}
     CatalogReferences(catalog).keep(label.barcode, {row.pack_id for row in stored} - own)
     StoredTable(catalog).put(label.barcode, stored)
+    if tape.key is not None and KEY_FILE not in files.listdir(folder):
+        write_file(files, folder / KEY_FILE, tape.key)
     if LABEL not in files.listdir(folder):
         write_label(files, folder, label)

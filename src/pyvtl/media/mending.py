@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyvtl.media.checking import Finding, Repair
-from pyvtl.media.holdings import CATALOG
 from pyvtl.media.medium import StorageFailedError
 from pyvtl.media.rebuilding import rebuild_catalog
+from pyvtl.media.shelf import CATALOG
 from pyvtl.media.vault import Vault
 from pyvtl.media.volume import label_of
 from pyvtl.store.catalog import Catalog

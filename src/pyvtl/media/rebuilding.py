@@ -3,7 +3,7 @@
 from contextlib import closing, suppress
 from pathlib import Path
 
-from pyvtl.media.holdings import CATALOG
+from pyvtl.media.shelf import CATALOG
 from pyvtl.media.storing import storing
 from pyvtl.media.vault import Vault
 from pyvtl.store.carrying import carry_over

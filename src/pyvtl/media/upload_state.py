@@ -43,6 +43,7 @@ class UploadStates:
             for barcode, names in _folders(files, tapes)
             if STATE in names
         }
+        self._fenced = {b: state.fenced for b, state in self._states.items() if state.fenced}
 
     def of(self, barcode: str) -> UploadState | None:
         """What is known of a tape; None if the store never took it."""
@@ -50,8 +51,12 @@ class UploadStates:
 
     def fenced(self, barcode: str) -> str | None:
         """Who has the tape now, if that is somebody else."""
-        state = self._states.get(barcode)
-        return state.fenced if state is not None else None
+        return self._fenced.get(barcode)
+
+    @property
+    def fenced_barcodes(self) -> Collection[str]:
+        """The tapes that somebody else has."""
+        return self._fenced.keys()
 
     def begin(self, barcode: str) -> None:
         """The store may know the tape from now on."""
@@ -67,9 +72,11 @@ class UploadStates:
         """Somebody else has the tape now; durable."""
         state = self._states.get(barcode, UploadState())
         self._write(barcode, replace(state, fenced=reason))
+        self._fenced[barcode] = reason
 
     def forget(self, barcode: str) -> None:
         """The store knows that the tape was deleted: there is nothing more to tell it."""
+        self._fenced.pop(barcode, None)
         if self._states.pop(barcode, None) is not None:
             with storing():
                 self._files.unlink(self._tapes / barcode / STATE)

@@ -3,15 +3,17 @@
 import secrets
 import time
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from pyvtl.media.adoption import row_of
 from pyvtl.media.at_rest import TapeAtRest, tape_at_rest
 from pyvtl.media.attaching import TapeAway, attach
 from pyvtl.media.cartridge import Cartridge
-from pyvtl.media.holdings import Holdings
+from pyvtl.media.copying import copy_objects
 from pyvtl.media.inventory import Moves, Place
 from pyvtl.media.medium import Attributes, MediumError
+from pyvtl.media.shelf import Shelf
 from pyvtl.media.snapshot import Backlog, snapshot_of
 from pyvtl.media.storing import storing
 from pyvtl.media.volume import SHREDDED, Volume, label_of
@@ -25,7 +27,7 @@ from pyvtl.store.stored import StoredPack
 from pyvtl.store.tape_map import Pack
 
 
-class Vault(Holdings):
+class Vault(Shelf):
     """One process at a time uses a data folder.  May be called from any thread; blocks on disks.
 
     Raises MediumError when there is no such tape, StorageFailedError when the disk fails.
@@ -51,10 +53,37 @@ class Vault(Holdings):
     def open(self, barcode: str) -> Cartridge:
         """Load a tape: it is recovered if a crash interrupted it.  Once at a time."""
         with self._claim(barcode) as row, storing():
+            if (owner := self.uploads.fenced(barcode)) is not None:
+                raise MediumError(f"tape {barcode} is fenced: {owner}")
             cartridge = self._load(row)
             self._note_damage(row, cartridge.damage)
             self._open[barcode] = cartridge
         return cartridge
+
+    def fence(self, barcode: str, reason: str) -> None:
+        """Somebody else has the tape now: it cannot be opened again, and all of it stays here."""
+        self.uploads.fence(barcode, reason)
+        with storing():
+            self.cache.pin(barcode)
+
+    def recover(self, barcode: str, new: str) -> None:
+        """Copy what is here of a fenced tape, which is in no drive, to a new tape.
+
+        MediumError when it is not fenced, when `new` is taken, or when it cannot be read.
+        """
+        if self.uploads.fenced(barcode) is None:
+            raise MediumError(f"tape {barcode} is not fenced: there is nothing to recover")
+        with self._claim(barcode) as row, storing():
+            source = self._load(row)
+            self.create(new, row.capacity_bytes)
+            try:
+                with closing(self.open(new)) as target:
+                    copy_objects(source, target)
+            except BaseException:
+                self.delete(new)
+                raise
+            finally:
+                source.close()
 
     def protect(self, barcode: str, write_protected: bool) -> None:
         """Set the write protection of a tape that is not in use."""
@@ -101,8 +130,12 @@ class Vault(Holdings):
 
     @property
     def dirty_bytes(self) -> int:
-        """What lies on this disk and in no store; costs nothing to ask."""
-        return self._dirty.total.size_bytes
+        """What lies on this disk and waits for the store; costs nothing to ask.
+
+        What is here of a tape that somebody else has waits for nothing.
+        """
+        fenced = sum(self._dirty.of(barcode).size_bytes for barcode in self.uploads.fenced_barcodes)
+        return self._dirty.total.size_bytes - fenced
 
     def backlog(self) -> list[Backlog]:
         """The tapes of which the store lacks something; asks no disk."""
@@ -131,10 +164,17 @@ class Vault(Holdings):
             self.cache.cleaned(pack_ids)
             self.uploads.committed(barcode)
 
-    def attach(self, label: Label, packs: Sequence[Pack], stored: Sequence[StoredPack]) -> Volume:
+    def attach(
+        self,
+        label: Label,
+        packs: Sequence[Pack],
+        stored: Sequence[StoredPack],
+        key: bytes | None = None,
+    ) -> Volume:
         """Take up a tape that the object store has: its packs, in their order, and where each is.
 
-        Of `stored`, what is none of `packs` are other tapes' packs that they refer to.  What is
+        Of `stored`, what is none of `packs` are other tapes' packs that they refer to; `key` is
+        the `key.json` of an encrypted tape.  What is
         here of the tape already, and nothing there is missing, stays.  MediumError when another
         tape has its barcode, when it was deleted here, or when it is in use.
         """
@@ -145,7 +185,7 @@ class Vault(Holdings):
         try:
             with self._claim(row.barcode), storing():
                 folder = self._tapes_folder / row.barcode
-                attach(self._files, folder, self._catalog, TapeAway(label, packs, stored))
+                attach(self._files, folder, self._catalog, TapeAway(label, packs, stored, key))
                 self._put(row)
                 self._look_into(row)
         except MediumError:

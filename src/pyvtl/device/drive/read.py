@@ -7,7 +7,7 @@ from pyvtl.device.drive.settings import MAXIMUM_BLOCK_LENGTH
 from pyvtl.device.drive.state import DriveState, sense_for
 from pyvtl.device.drive.tape import Tape
 from pyvtl.device.drive.write import LONGEST_TRANSFER
-from pyvtl.media.medium import EndOfData, Filemark, MediumError, Record
+from pyvtl.media.medium import EndOfData, Filemark, MediumError, Record, UnavailableError
 from pyvtl.scsi.asc import Asc
 from pyvtl.scsi.cdb import Annotated, Cdb, bit, octets
 from pyvtl.scsi.sense import CheckCondition, Sense, SenseKey, invalid_field
@@ -140,7 +140,7 @@ async def _fetch(drive: DriveState, tape: Tape, missing: int) -> Found:
     except MediumError as error:
         if tape.writer is not None and tape.writer.failure is not None:
             raise
-        drive.read_errors += 1
+        drive.read_errors += not isinstance(error, UnavailableError)
         raise CheckCondition(replace(sense_for(error), information=missing)) from error
     found = tape.next()
     assert found is not None, "something was fetched"

@@ -44,7 +44,7 @@ from pyvtl.store.stored_table import StoredTable
 CATALOG = "catalog.sqlite3"
 
 
-class Holdings:
+class Shelf:
     """The parts of a data folder, opened together; `Vault` has what is done with them."""
 
     def __init__(
@@ -179,7 +179,9 @@ class Holdings:
                 self._cache.forget(pack_ids)
 
     def _volume(self, row: TapeRow) -> Volume:
-        return volume_of(row, self._held(row.barcode))
+        barcode = row.barcode
+        dirty_bytes = self._dirty.of(barcode).size_bytes
+        return volume_of(row, self._held(barcode), self.uploads.of(barcode), dirty_bytes)
 
     def _held(self, barcode: str) -> Cartridge | None:
         """The cartridge of a tape that is in use."""
@@ -266,7 +268,9 @@ class Holdings:
             cartridge.close()
 
     def _backlog(self, row: TapeRow) -> Backlog | None:
-        if row.barcode in self._unlabelled:
+        if row.barcode in self._unlabelled or (
+            not row.deleted and self.uploads.fenced(row.barcode) is not None
+        ):
             return None
         state, dirty = self.uploads.of(row.barcode), self._dirty.of(row.barcode)
         return backlog_of(row, dirty, state, self._held(row.barcode))
