@@ -47,6 +47,10 @@ def serve(
         str | None,
         typer.Option(metavar="SIZE", help="The most of what is written that may wait for that."),
     ] = None,
+    cache_limit: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="The most of what is uploaded that is kept here too."),
+    ] = None,
     insecure_no_auth: Annotated[
         bool | None,
         typer.Option("--insecure-no-auth", help="Serve other machines without CHAP."),
@@ -75,6 +79,7 @@ def serve(
             "insecure_no_auth": insecure_no_auth,
         },
         "store": {"url": store, "upload_buffer_limit": upload_buffer_limit},
+        "cache": {"limit": cache_limit},
         "logs": {"level": log_level, "format": log_format},
     }
     settings = load(file, flags)

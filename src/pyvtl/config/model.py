@@ -314,6 +314,17 @@ class StoreSection(RateSettings):
         return Patience(self.attempts)
 
 
+class CacheSection(Section):
+    """How much of what the object store has too may lie here."""
+
+    limit: Size | None = Field(
+        None,
+        ge=0,
+        description="the most that uploaded segments and what is read back may take of the disk;"
+        " else 100GiB, or half of the disk if that is less",
+    )
+
+
 class LogsSection(Section):
     """What is logged, and in which form."""
 
@@ -334,6 +345,7 @@ class Config(Section):
     library: LibrarySection = Field(default_factory=LibrarySection)
     drive: DriveSection = Field(default_factory=DriveSection)
     store: StoreSection = Field(default_factory=StoreSection)
+    cache: CacheSection = Field(default_factory=CacheSection)
     logs: LogsSection = Field(default_factory=LogsSection)
 
     @property

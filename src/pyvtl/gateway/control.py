@@ -8,6 +8,10 @@
     POST   /tapes/{barcode}/protect      and /unprotect
     POST   /tapes/{barcode}/shred        destroy the key
     POST   /tapes/{barcode}/recover      copy a fenced tape: RecoverTape
+    GET    /cache                        what lies here of what the object store has
+    POST   /cache/evict                  delete all copies that may go
+    POST   /cache/{barcode}/pin          and /unpin
+    POST   /cache/{barcode}/warm         have the next pieces of a tape here: WarmTape
 
 An error has a status of 4xx or 5xx and a body {"error": name, "message": text}.
 """
@@ -19,8 +23,9 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from pyvtl.gateway.cache_desk import CacheDesk, CacheStatus
 from pyvtl.gateway.errors import (
     GatewayError,
     InvalidRequestError,
@@ -39,6 +44,7 @@ STATUS: Final[Mapping[type[GatewayError], int]] = {InvalidRequestError: 400, Tap
 TAPE = TypeAdapter(Tape)
 TAPES = TypeAdapter(list[Tape])
 LIBRARY_STATUS = TypeAdapter(LibraryStatus)
+CACHE_STATUS = TypeAdapter(CacheStatus)
 
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -63,11 +69,21 @@ class RecoverTape(BaseModel):
     barcode: str
 
 
+class WarmTape(BaseModel):
+    """Have pieces of a tape here, from the one numbered `first` on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    first: int = Field(0, ge=0)
+
+
 class Handlers:
     """One method for each request."""
 
-    def __init__(self, library: Library, status: Callable[[], LibraryStatus]) -> None:
-        self._library = library
+    def __init__(
+        self, library: Library, status: Callable[[], LibraryStatus], cache: CacheDesk
+    ) -> None:
+        self._library, self._cache = library, cache
         self._status = status
 
     def routes(self) -> list[web.RouteDef]:
@@ -82,6 +98,11 @@ class Handlers:
             web.post("/tapes/{barcode}/unprotect", self.unprotect_tape),
             web.post("/tapes/{barcode}/shred", self.shred_tape),
             web.post("/tapes/{barcode}/recover", self.recover_tape),
+            web.get("/cache", self.show_cache),
+            web.post("/cache/evict", self.evict),
+            web.post("/cache/{barcode}/pin", self.pin_tape),
+            web.post("/cache/{barcode}/unpin", self.unpin_tape),
+            web.post("/cache/{barcode}/warm", self.warm_tape),
         ]
 
     async def show_library(self, request: web.Request) -> web.Response:
@@ -114,6 +135,26 @@ class Handlers:
         wanted = await _wanted(RecoverTape, request)
         tape = await self._library.recover_tape(_barcode(request), wanted.barcode)
         return _answer(TAPE, tape)
+
+    async def show_cache(self, request: web.Request) -> web.Response:
+        return _answer(CACHE_STATUS, await self._cache.status())
+
+    async def evict(self, request: web.Request) -> web.Response:
+        await self._cache.evict()
+        return _answer(CACHE_STATUS, await self._cache.status())
+
+    async def pin_tape(self, request: web.Request) -> web.Response:
+        await self._cache.pin(_barcode(request), wanted=True)
+        return web.json_response(None)
+
+    async def unpin_tape(self, request: web.Request) -> web.Response:
+        await self._cache.pin(_barcode(request), wanted=False)
+        return web.json_response(None)
+
+    async def warm_tape(self, request: web.Request) -> web.Response:
+        wanted = await _wanted(WarmTape, request)
+        warmed = await self._cache.warm(_barcode(request), wanted.first)
+        return web.json_response(warmed._asdict())
 
 
 async def _wanted(kind: type[Body], request: web.Request) -> Body:
@@ -155,11 +196,14 @@ def _refusal(name: str, message: str, status: int) -> web.Response:
 
 @asynccontextmanager
 async def serve_control(
-    listener: socket.socket, library: Library, status: Callable[[], LibraryStatus]
+    listener: socket.socket,
+    library: Library,
+    status: Callable[[], LibraryStatus],
+    cache: CacheDesk,
 ) -> AsyncIterator[None]:
     """Answer requests on a listening socket, which is closed at the end."""
     app = web.Application(middlewares=[errors_as_json], client_max_size=LARGEST_REQUEST)
-    app.add_routes(Handlers(library, status).routes())
+    app.add_routes(Handlers(library, status, cache).routes())
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

@@ -11,18 +11,20 @@ from typing import Final, Self
 import structlog
 
 from pyvtl.cloud.objects import ObjectStore
+from pyvtl.cloud.reading import StoreSource
 from pyvtl.cloud.uploading import Uploader, uploading
 from pyvtl.config.model import Config
 from pyvtl.device.changer.changer import MediumChanger
 from pyvtl.device.drive.admission import AT_ONCE, Admission
 from pyvtl.device.profile import aws_changer
 from pyvtl.gateway import devices
+from pyvtl.gateway.cache_desk import CacheDesk
 from pyvtl.gateway.control_socket import listening_socket
 from pyvtl.gateway.errors import GatewayError, told_as_gateway_errors
 from pyvtl.gateway.folder import DataFolder
 from pyvtl.gateway.library import Library
 from pyvtl.gateway.object_store import agree_once, opened_store, told_as_store_errors
-from pyvtl.gateway.service import master_secret, node, server_limits, uploading_pace
+from pyvtl.gateway.service import cache_limits, master_secret, node, server_limits, uploading_pace
 from pyvtl.gateway.status import LibraryStatus, library_status, store_status
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.inventory import Inventory
@@ -116,7 +118,7 @@ class Gateway:
         # aiohttp takes longer to import than all else together: initiators need not wait for it.
         from pyvtl.gateway.control import serve_control  # noqa: PLC0415 - see above
 
-        return serve_control(listener, self.library, self.status)
+        return serve_control(listener, self.library, self.status, CacheDesk(self.vault))
 
     async def _open_vault(self, stack: AsyncExitStack) -> Vault:
         settings = self.config
@@ -130,6 +132,9 @@ class Gateway:
                 self._objects = await opened_store(store, stack)
             if self._objects is not None:
                 await agree_once(self._objects, self._store_url, self.gateway_id, path)
+        source = None
+        if self._objects is not None:
+            source = StoreSource(self._objects, asyncio.get_running_loop())
         open_vault = partial(
             Vault,
             path,
@@ -139,6 +144,9 @@ class Gateway:
             dedup_entries=store.dedup_entries,
             secret=master_secret(settings),
             encrypt=store.encryption == "on",
+            source=source,
+            cache=await asyncio.to_thread(cache_limits, settings),
+            told=_mended,
         )
         with told_as_gateway_errors():
             vault = await asyncio.to_thread(open_vault)
@@ -219,6 +227,10 @@ class Gateway:
         units = [self.library.changer, *(bay.drive for bay in self.library.bays.values())]
         names = [self.changer_name, *self.drive_names]
         return {name: Target({0: unit}) for name, unit in zip(names, units, strict=True)}
+
+
+def _mended(barcode: str, what: str) -> None:
+    log.warning("tape.mended", barcode=barcode, what=what)
 
 
 async def _load_again(changer: MediumChanger) -> None:

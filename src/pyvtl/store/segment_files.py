@@ -14,7 +14,7 @@ from pyvtl.store.format import SegmentHeader, decode_header, seed_of
 from pyvtl.store.index import SegmentIndex
 from pyvtl.store.leases import EvictedError
 from pyvtl.store.loading import TapeFolder
-from pyvtl.store.pack_cache import PackReader
+from pyvtl.store.pack_reader import PackReader
 from pyvtl.store.pack_source import UnreachableError
 from pyvtl.store.recovery import index_of, read_footer, scan
 from pyvtl.store.references import file_name

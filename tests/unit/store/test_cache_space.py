@@ -65,7 +65,7 @@ def test_what_is_held_or_pinned_stays(disk: Disk) -> None:
     space = CacheSpace(20, disk.remove)
     put(space, disk, key(0), 10)
     put(space, disk, key(1), 10)
-    space.pinned = {PACKS[1]}
+    space.pinned = frozenset({PACKS[1]})
     space.hold(key(0))
     assert not put(space, disk, key(2), 10)
     space.release(key(0))
@@ -154,7 +154,7 @@ def test_it_does_what_a_list_of_files_would(steps: list[tuple[str, int, int]]) -
                 model.use(key(pack))
             case "pin":
                 model.pinned = PACKS[pack]
-                space.pinned = {PACKS[pack]}
+                space.pinned = frozenset({PACKS[pack]})
             case _:
                 space.trim(size)
                 model.trim(size)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pyvtl.media.vault import Vault
-from pyvtl.store.pack_cache import AHEAD, CHUNK, CacheFigures, CacheLimits, PackCache, PackReader
+from pyvtl.store.pack_cache import AHEAD, CHUNK, CacheFigures, CacheLimits, PackCache
+from pyvtl.store.pack_reader import PackReader
 from pyvtl.store.pack_source import UnreachableError
 from pyvtl.store.stored import StoredPack
 from tests.pack_sources import MemorySource, push
