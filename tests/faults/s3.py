@@ -13,6 +13,7 @@ SMALL = {
     "PYVTL_STORE__IDLE_SECONDS": "0.1",
     "PYVTL_STORE__RECOVERY_POINT_SECONDS": "0.3",
     "PYVTL_STORE__DEDUP": "pool",
+    "PYVTL_CACHE__LIMIT": "8MiB",
 }
 """Segments, buffer and cache so small that a moment's writing makes all of them turn over."""
 

@@ -120,7 +120,7 @@ async def test_a_disk_that_the_upload_buffer_fills_is_told_and_empties_when_the_
     tmp_path: Path, bucket: Bucket, proxy: Proxy, direct: S3Store
 ) -> None:
     site = Site(tmp_path / "data", bucket, proxy.url, upload_buffer_limit="1GiB")
-    site.files, site.settings["drive"] = CrampedDisk(site.folder, 64 * MIB), {"buffer": "4MiB"}
+    site.files, site.settings["cache"] = CrampedDisk(site.folder, 64 * MIB), {"limit": 0}
     records = [record for record in noise(random.Random(1), 64 * MIB) if record is not None]
 
     def fill(tape: Tape) -> tuple[int, Response]:
