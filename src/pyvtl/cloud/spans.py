@@ -11,6 +11,8 @@ from pyvtl.cloud.objects import MIB
 from pyvtl.wire.checksum import crc32c
 
 PART_BYTES = 16 * MIB
+PIECE_BYTES = MIB
+"""What is read at a time into the same memory: new memory costs as much as a checksum."""
 PARTS_AT_ONCE = 4
 
 Result = TypeVar("Result")
@@ -49,9 +51,10 @@ def read_span(path: Path, span: Span) -> bytes:
 
 def measure(path: Path) -> FinishedFile:
     """Length and checksum of a file; blocks for as long as reading it takes."""
-    size, crc = path.stat().st_size, 0
-    for span in spans(size):
-        crc = crc32c(read_span(path, span), crc)
+    size, crc, piece = 0, 0, memoryview(bytearray(PIECE_BYTES))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(piece):
+            size, crc = size + count, crc32c(piece[:count], crc)
     return FinishedFile(path, size, crc)
 
 

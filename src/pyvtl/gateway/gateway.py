@@ -23,7 +23,12 @@ from pyvtl.gateway.control_socket import listening_socket
 from pyvtl.gateway.errors import GatewayError, told_as_gateway_errors
 from pyvtl.gateway.folder import DataFolder
 from pyvtl.gateway.library import Library
-from pyvtl.gateway.object_store import agree_once, opened_store, told_as_store_errors
+from pyvtl.gateway.object_store import (
+    agree_once,
+    opened_store,
+    shred_in_store,
+    told_as_store_errors,
+)
 from pyvtl.gateway.service import cache_limits, master_secret, node, server_limits, uploading_pace
 from pyvtl.gateway.status import LibraryStatus, library_status, store_status
 from pyvtl.iscsi.node import PortalAddress
@@ -181,6 +186,11 @@ class Gateway:
         reserve_bytes = min(AT_ONCE.reserve_bytes, self.config.segment_bytes)
         return Admission(reserve_bytes, self.uploader.buffer)
 
+    async def _shred_in_store(self, barcode: str) -> None:
+        if self._objects is not None:
+            label = self.vault.label(barcode)
+            await shred_in_store(self._objects, self.gateway_id, label)
+
     async def _seal(self, barcode: str) -> None:
         for bay in self.library.bays.values():
             await bay.seal(barcode)
@@ -193,7 +203,7 @@ class Gateway:
         bays = devices.bays(self.config, self.gateway_id, vault.open, self._admission())
         identity = aws_changer.identity(self.gateway_id)
         changer = MediumChanger(identity, inventory, bays, vault)
-        library = Library(vault, changer, bays)
+        library = Library(vault, changer, bays, self._shred_in_store)
         stack.push_async_callback(_close_drives, library)
         await library.place_the_unplaced()
         loading = asyncio.create_task(_load_again(changer))

@@ -1,7 +1,7 @@
 """The library as one thing to manage: tapes, the slots they lie in, the drives that hold them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,9 +69,19 @@ class SlotCount:
 class Library:
     """Tapes, changer and drives.  What cannot be raises a GatewayError and changes nothing."""
 
-    def __init__(self, vault: Vault, changer: MediumChanger, bays: Mapping[int, DriveBay]) -> None:
-        """`bays` are the drives by element address."""
+    def __init__(
+        self,
+        vault: Vault,
+        changer: MediumChanger,
+        bays: Mapping[int, DriveBay],
+        shred_in_store: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """`bays` are the drives by element address.
+
+        `shred_in_store` destroys the key of a tape in the object store too, if there is one.
+        """
         self.changer = changer
+        self._shred_in_store = shred_in_store
         self.bays = bays
         self._vault = vault
         self._changing = asyncio.Lock()
@@ -132,10 +142,14 @@ class Library:
                 await asyncio.to_thread(self._vault.delete, barcode)
 
     async def shred_tape(self, barcode: str) -> Tape:
-        """Destroy the key of an encrypted tape; TapeNotFoundError, StorageError while in use."""
+        """Destroy the key of an encrypted tape; TapeNotFoundError, StorageError while in use.
+
+        StorageError also when it is destroyed here, and in the object store perhaps not.
+        """
         await self.show_tape(barcode)
         with told_as_gateway_errors():
             await asyncio.to_thread(self._vault.shred, barcode)
+        await self._shred_in_store(barcode)
         return await self.show_tape(barcode)
 
     async def recover_tape(self, barcode: str, new: str) -> Tape:
