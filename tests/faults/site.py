@@ -12,6 +12,7 @@ from pyvtl import Config, Gateway
 from pyvtl.cloud.location import Bucket
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.store.files import FileLayer
+from tests.faults.s3 import url_of
 from tests.initiator import Changer, Tape
 from tests.killing import whole_tape
 from tests.pushing import Gateway as OtherGateway
@@ -41,7 +42,7 @@ class Site:
 
     def __init__(self, folder: Path, bucket: Bucket, url: str, **store: object) -> None:
         self.folder = folder
-        place = {"url": f"s3://{bucket.name}/{bucket.prefix.strip('/')}", "endpoint_url": url}
+        place = {"url": url_of(bucket), "endpoint_url": url}
         self.settings: dict[str, Mapping[str, object]] = {
             "gateway": {"data_dir": folder},
             "portal": {"listen": ["127.0.0.1:0"]},

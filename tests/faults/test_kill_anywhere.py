@@ -20,7 +20,7 @@ import pytest
 from pyvtl.cli.client import Client
 from pyvtl.cli.failure import CommandError
 from pyvtl.cloud.location import Bucket
-from tests.faults.s3 import SMALL, in_bucket
+from tests.faults.s3 import SMALL, in_bucket, url_of, wait_until_uploaded
 from tests.initiator import Changer
 from tests.initiator.devices import Element, discover
 from tests.killing import Attempt, Object, connect, whole_tape, write_until_killed
@@ -160,6 +160,21 @@ def free_slot(changer: Changer) -> int:
     return next(e.address for e in changer.elements(SLOTS[0]) if not e.full)
 
 
+def restored(life: Life, other: Server) -> None:
+    """Every tape is taken over by another gateway, from the bucket alone, and is what it was."""
+    other.folder.mkdir()
+    barcodes = sorted(tape["barcode"] for tape in Client(life.server.folder).get("/tapes"))
+    wait_until_uploaded(life.server.folder)
+    life.server.stop()
+    other.run("store", "attach", *barcodes)
+    other.start()
+    try:
+        taken = Life(other, {barcode: life.known[barcode] for barcode in barcodes})
+        taken.verify()
+    finally:
+        other.kill()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(24 * 3600)
 def test_nothing_that_was_answered_is_lost_by_a_kill_at_any_moment(
@@ -173,6 +188,7 @@ def test_nothing_that_was_answered_is_lost_by_a_kill_at_any_moment(
             print(f"round {number} of seed {crash_seed}")
             life.verify()
             life.until_killed(draw)
-            server.run("store", "check", "--read-data")
+            server.run("store", "check", "--read-data", "--store", url_of(bucket))
             server.start()
         life.verify()
+        restored(life, Server(tmp_path / "other", environment=environment))

@@ -6,25 +6,23 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pyvtl.cli.client import Client
 from pyvtl.cloud.location import Bucket
 from tests.faults.diskful import allocated, sampled
-from tests.faults.s3 import in_bucket
+from tests.faults.s3 import in_bucket, wait_until_uploaded
 from tests.initiator import Tape
 from tests.initiator.session import GOOD
 from tests.seaweed import Seaweed
-from tests.serving import Server, serving
+from tests.serving import serving
 
 MIB, GIB = 1 << 20, 1 << 30
 POOL = memoryview(random.Random(5).randbytes(16 * MIB))
 LARGE = bool(os.environ.get("PYVTL_LARGE_CACHE"))
 """Also try what takes five minutes and 10 GB of disk."""
 PIECES_A_FILE = 128
-PATIENCE_SECONDS = 300
 
 
 def pieces(size: int) -> Iterator[bytes]:
@@ -59,20 +57,6 @@ def read(tape: Tape, size: int) -> str:
     return digest.hexdigest()
 
 
-def wait_until_uploaded(server: Server) -> None:
-    """Return once the store has all; TimeoutError."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while store_of(server)["oldest_dirty_seconds"] is not None:
-        if time.monotonic() > deadline:
-            raise TimeoutError("the store lacks something still")
-        time.sleep(0.05)
-
-
-def store_of(server: Server) -> Any:
-    """What the server says of its store."""
-    return Client(server.folder).get("/library")["store"]
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
@@ -98,7 +82,7 @@ def test_a_tape_may_be_far_larger_than_the_cache(
             began = time.monotonic()
             written = write(tape, size)
             print(f"written: {size / MIB / (time.monotonic() - began):.0f} MiB/s while uploading")
-            wait_until_uploaded(server)
+            wait_until_uploaded(folder)
             print(f"all in the store: {size / MIB / (time.monotonic() - began):.0f} MiB/s")
             Client(folder).post("/cache/evict")
             assert all(

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from pyvtl.cloud.patience import Patience
 from pyvtl.cloud.pushing import PACKS_PER_POINT
+from pyvtl.cloud.reach import USUAL
 from pyvtl.media.snapshot import Backlog
 
 SHORTEST_LOOK, LONGEST_LOOK = 0.01, 1.0
@@ -13,11 +15,15 @@ class Pace:
     """Times in seconds.
 
     A tape in a drive is idle after `idle` without a write.  One that is written gets a recovery
-    point after `recovery_point`, or as soon as 64 packs wait.
+    point after `recovery_point`, or as soon as 64 packs wait.  `collection` lies
+    between two collections of what nobody needs, at least.
     """
 
     idle: float = 30.0
     recovery_point: float = 60.0
+    collection: float = 600.0
+    waits: Patience = USUAL
+    """Between attempts, while the store does not answer or a tape is refused."""
 
     @property
     def look(self) -> float:

@@ -54,8 +54,11 @@ class UploadBuffer:
         used: Callable[[], int],
         wake: Callable[[], None],
         now: Callable[[], float] = time.monotonic,
+        *,
+        headroom_bytes: int = 0,
     ) -> None:
-        self.limit_bytes = limit_bytes
+        """`headroom_bytes` is what the disk may yet give for records that were admitted."""
+        self.limit_bytes, self._headroom = limit_bytes, headroom_bytes
         self._used, self._wake, self._now = used, wake, now
         self._fell = asyncio.Event()
         self._full = False
@@ -67,7 +70,12 @@ class UploadBuffer:
     @property
     def pressed(self) -> bool:
         """Whether it is filled above the high-water mark."""
-        return self._used() > high_water(self.limit_bytes)
+        return self._used() + self._headroom > high_water(self.limit_bytes)
+
+    @property
+    def full(self) -> bool:
+        """Whether somebody is held until there is room."""
+        return self._full
 
     def fell(self) -> None:
         """Something left it: those who wait look again."""
@@ -86,7 +94,7 @@ class UploadBuffer:
     def _left(self, size: int, waited: float) -> float:
         """Seconds still to wait, as far as is known now."""
         used = self._used()
-        wanted = delay(used, self.limit_bytes, size)
+        wanted = delay(used + self._headroom, self.limit_bytes, size)
         self._note_full(used, full=wanted is None)
         return LONGEST_LOOK if wanted is None else min(wanted - waited, LONGEST_LOOK)
 

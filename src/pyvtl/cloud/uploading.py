@@ -16,9 +16,10 @@ from pyvtl.cloud.errors import ObjectStoreError, RefusedError, UnavailableError
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.pace import Pace, Watch, is_due
 from pyvtl.cloud.pushing import PACKS_PER_POINT, push_deletion, push_tape, sweep_uploads
-from pyvtl.cloud.reach import WAITS, Reach
+from pyvtl.cloud.reach import Reach
 from pyvtl.cloud.refusals import DivergedError, FencedError, RefusedTapeError
 from pyvtl.cloud.spans import PARTS_AT_ONCE
+from pyvtl.cloud.upkeep import Upkeep
 from pyvtl.cloud.upload_buffer import UploadBuffer
 from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.media.medium import MediumError
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 TAPES_AT_ONCE: Final = 4
 """Tapes that are brought into the store at a time; all together they send four parts at a time."""
 USUAL_PACE: Final = Pace()
+COLLECTION: Final = ""
+"""Stands among the barcodes of what is under way."""
 UNLIMITED: Final = 1 << 62
 REMEDY: Final = (
     "hosts cannot use it here any more, and nothing of it is deleted: `pyvtl tape recover {0} --as"
@@ -59,16 +62,24 @@ class Uploader:
         pace: Pace = USUAL_PACE,
         *,
         buffer_limit_bytes: int = UNLIMITED,
+        headroom_bytes: int = 0,
         fenced: Callable[[str], Awaitable[None]] = _ignore,
     ) -> None:
         """`seal` makes a tape that is in a drive ready to be sent as far as it is written.
 
-        `fenced` keeps hosts from a tape that somebody else has now.
+        The buffer counts `headroom_bytes` as used: what drives may yet take of the disk.  `fenced`
+        keeps hosts from a tape that somebody else has now.
         """
-        self.reach = Reach()
-        self.buffer = UploadBuffer(buffer_limit_bytes, lambda: vault.dirty_bytes, self.wake)
+        self.reach = Reach(pace.waits)
+        self.buffer = UploadBuffer(
+            buffer_limit_bytes,
+            lambda: vault.dirty_bytes,
+            self.wake,
+            headroom_bytes=headroom_bytes,
+        )
         self._store, self._gateway, self._vault = store, gateway, vault
         self._seal, self._fenced, self._pace = seal, fenced, pace
+        self._upkeep = Upkeep(store, gateway, vault.needed, pace.collection)
         self._parts = asyncio.Semaphore(PARTS_AT_ONCE)
         self._watches: dict[str, Watch] = {}
         self._under_way: set[str] = set()
@@ -89,10 +100,15 @@ class Uploader:
         """Upload what becomes due, several tapes at a time."""
         async with asyncio.TaskGroup() as group:
             while True:
-                for tape in self._next(time.monotonic()):
+                now = time.monotonic()
+                for tape in self._next(now):
                     self._under_way.add(tape.barcode)
                     group.create_task(self._bring(tape))
-                self._note_drained()
+                if self._closing and not self._under_way:
+                    self._drained.set()
+                elif self._upkeep.is_due(now) and not self._under_way and not self.reach.lost:
+                    self._under_way.add(COLLECTION)
+                    group.create_task(self._collect())
                 await self._until_next_look()
 
     async def drain(self, seconds: float) -> None:
@@ -106,10 +122,6 @@ class Uploader:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._bell.wait(), self._pace.look)
         self._bell.clear()
-
-    def _note_drained(self) -> None:
-        if self._closing and not self._under_way and (not self._watches or self.reach.lost):
-            self._drained.set()
 
     def _next(self, now: float) -> list[Backlog]:
         """What is due and can be begun, the oldest first."""
@@ -143,8 +155,19 @@ class Uploader:
         return is_due(tape, watch, self._pace, now, hurry=hurry)
 
     async def _bring(self, tape: Backlog) -> None:
-        """Bring one tape into the store, and tell what kept it from being there."""
+        """Bring one tape into the store, whatever comes in between."""
         watch = self._watches[tape.barcode]
+        try:
+            await self._try(tape, watch)
+        except Exception as error:
+            log.exception("upload.failed", barcode=tape.barcode)
+            self._put_off(tape.barcode, watch, error)
+        finally:
+            self._under_way.discard(tape.barcode)
+            self.wake()
+
+    async def _try(self, tape: Backlog, watch: Watch) -> None:
+        """Bring one tape into the store, and tell what kept it from being there."""
         try:
             await self._ask()
             sent_packs = await self._recovery_points(tape)
@@ -154,17 +177,22 @@ class Uploader:
             await self._fence(tape.barcode, error)
         except (RefusedTapeError, ObjectStoreError, MediumError, StoreError, OSError) as error:
             self._put_off(tape.barcode, watch, error)
-        except Exception as error:
-            log.exception("upload.failed", barcode=tape.barcode)
-            self._put_off(tape.barcode, watch, error)
         else:
             self.reach.answer()
             self._watches.pop(tape.barcode, None)
             if tape.known and not sent_packs:
                 self._let_rest(tape)
+
+    async def _collect(self) -> None:
+        """Delete what nobody needs any more; what is left now is found again later."""
+        try:
+            await self._upkeep.collect()
+        except ObjectStoreError as error:
+            log.warning("collection.put_off", reason=str(error))
+        except Exception:
+            log.exception("collection.failed")
         finally:
-            self._under_way.discard(tape.barcode)
-            self.wake()
+            self._under_way.discard(COLLECTION)
 
     async def _fence(self, barcode: str, error: Exception) -> None:
         """Keep all that is here of a tape that somebody else has, and let nobody write it."""
@@ -182,7 +210,7 @@ class Uploader:
     def _put_off(self, barcode: str, watch: Watch, error: Exception) -> None:
         """Try the tape again later; the same trouble is told once."""
         watch.attempts += 1
-        watch.not_before = time.monotonic() + WAITS.wait_before(watch.attempts)
+        watch.not_before = time.monotonic() + self._pace.waits.wait_before(watch.attempts)
         if str(error) != watch.trouble:
             watch.trouble = str(error)
             log.error("tape.not_uploaded", barcode=barcode, reason=watch.trouble)
@@ -215,6 +243,7 @@ class Uploader:
         label = self._vault.label(barcode)
         await push_deletion(self._store, self._gateway, label, self._vault.needed)
         await _whole(asyncio.to_thread(self._vault.uploads.forget, barcode))
+        self._upkeep.deleted()
 
     async def _push(self, tape: TapeAtRest) -> int:
         """Commit one recovery point; gives how many packs that took."""
@@ -224,6 +253,7 @@ class Uploader:
         stored = pushed.stored + pushed.others
         await _whole(asyncio.to_thread(self._vault.put_stored, barcode, stored))
         self.buffer.fell()
+        self._upkeep.pushed(barcode, tape.generation)
         log.info(
             "recovery_point.committed",
             barcode=barcode,

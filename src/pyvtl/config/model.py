@@ -214,11 +214,17 @@ class StoreSection(RateSettings):
         ge=16 * MIB,
         description="the most of what is written that may wait on the disk to be uploaded, about",
     )
+    kept_disk: Size = Field(
+        256 * MIB, ge=0, description="what tapes leave of the disk for the catalog and the index"
+    )
     idle_seconds: Seconds = Field(
         30, gt=0, description="time without a write after which a tape in a drive is uploaded"
     )
     recovery_point_seconds: Seconds = Field(
         60, gt=0, description="time after which a tape that is being written is uploaded so far"
+    )
+    retry_seconds: Seconds = Field(
+        30, gt=0, description="the longest wait before an object store that is gone is asked again"
     )
     stop_seconds: Seconds = Field(
         10, ge=0, description="time that a stop gives to what is being uploaded"

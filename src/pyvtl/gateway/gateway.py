@@ -37,9 +37,12 @@ from pyvtl.media.vault import Vault
 from pyvtl.scsi.target import Target
 from pyvtl.server.portal import Server
 from pyvtl.store.dedup import Scope
-from pyvtl.store.files import FileLayer
+from pyvtl.store.files import FileLayer, KeepsRoom
 
 log = structlog.get_logger()
+
+DRIVE_OVERHEAD: Final = 4 << 20
+"""What a drive takes of the disk beside the record bytes that it reserves, at most."""
 
 
 class Gateway:
@@ -143,7 +146,7 @@ class Gateway:
         open_vault = partial(
             Vault,
             path,
-            self._files,
+            self._files or KeepsRoom(store.kept_disk),
             segment_bytes=settings.segment_bytes,
             dedup=Scope(store.dedup),
             dedup_entries=store.dedup_entries,
@@ -170,6 +173,7 @@ class Gateway:
             self._seal,
             pace,
             buffer_limit_bytes=self.config.store.upload_buffer_limit,
+            headroom_bytes=self.config.library.drives * (self._reserve_bytes + DRIVE_OVERHEAD),
             fenced=self._refuse,
         )
         stop_seconds = self.config.store.stop_seconds
@@ -183,8 +187,12 @@ class Gateway:
         """With an object store, writers may not fill the disk faster than it is uploaded."""
         if self.uploader is None:
             return AT_ONCE
-        reserve_bytes = min(AT_ONCE.reserve_bytes, self.config.segment_bytes)
-        return Admission(reserve_bytes, self.uploader.buffer)
+        return Admission(self._reserve_bytes, self.uploader.buffer)
+
+    @property
+    def _reserve_bytes(self) -> int:
+        """How far ahead of what it accepts a drive takes disk space."""
+        return min(AT_ONCE.reserve_bytes, self.config.segment_bytes)
 
     async def _shred_in_store(self, barcode: str) -> None:
         if self._objects is not None:

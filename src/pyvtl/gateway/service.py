@@ -2,9 +2,11 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from pyvtl.cloud.pace import Pace
+from pyvtl.cloud.reach import USUAL
 from pyvtl.config.model import Config
 from pyvtl.iscsi.chap import ChapCredentials
 from pyvtl.iscsi.node import Node, TargetName, by_name
@@ -50,7 +52,11 @@ def server_limits(config: Config) -> Limits:
 def uploading_pace(config: Config) -> Pace:
     """When tapes go into the object store."""
     store = config.store
-    return Pace(idle=store.idle_seconds, recovery_point=store.recovery_point_seconds)
+    return Pace(
+        idle=store.idle_seconds,
+        recovery_point=store.recovery_point_seconds,
+        waits=replace(USUAL, longest_seconds=store.retry_seconds),
+    )
 
 
 def cache_limits(config: Config) -> CacheLimits:
