@@ -137,12 +137,20 @@ class PackCache:
             with suppress(DamageError):
                 return _proved(kept, stored, hash_key, chain)
             self._space.discard(key)
-        data = self._source.fetch_map(stored)
-        outline = _proved(data, stored, hash_key, chain)
+        try:
+            data, outline = self._fetch_outline(stored, hash_key, chain)
+        except DamageError:  # If only on its way here, it comes whole the second time.
+            data, outline = self._fetch_outline(stored, hash_key, chain)
         if self._space.take(key, self._entry(key, len(data))):
             self._write(key, data)
             self._space.release(key)
         return outline
+
+    def _fetch_outline(
+        self, stored: StoredPack, hash_key: bytes, chain: bytes | None
+    ) -> tuple[bytes, Outline]:
+        data = self._source.fetch_map(stored)
+        return data, _proved(data, stored, hash_key, chain)
 
     def footer_here(self, pack_id: bytes) -> Footer | None:
         """The footer of a pack of which the outline is here; nothing is fetched."""
