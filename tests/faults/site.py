@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,11 +16,11 @@ from tests.initiator import Changer, Tape
 from tests.killing import whole_tape
 from tests.pushing import Gateway as OtherGateway
 from tests.tapes import contents
+from tests.waiting import until
 
 T = TypeVar("T")
 MIB = 1 << 20
 CAPACITY = 1 << 34
-LONGEST_WAIT = 60.0
 FIRST_DRIVE, FIRST_SLOT, FIRST_IMPORT = 10000, 20000, 30000
 IMPATIENT: Mapping[str, object] = {
     "segment_size": "4MiB",
@@ -134,12 +133,3 @@ async def restored(store: ObjectStore, barcode: str, folder: Path) -> list[bytes
     assert pulled.problem is None
     with other.vault() as vault:
         return contents(vault.open(barcode), limit=4 * MIB)
-
-
-async def until(condition: Callable[[], bool], seconds: float = LONGEST_WAIT) -> None:
-    """Wait for something to come true; TimeoutError."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not so after {seconds} s")
-        await asyncio.sleep(0.01)

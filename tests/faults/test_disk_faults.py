@@ -11,9 +11,10 @@ from pyvtl.cloud.location import Bucket
 from pyvtl.cloud.s3 import S3Store
 from tests.disks import DiskInHand
 from tests.faults.proxy import Calm, Gone, Proxy
-from tests.faults.site import FIRST_DRIVE, MIB, Site, noise, restored, until
+from tests.faults.site import FIRST_DRIVE, MIB, Site, noise, restored
 from tests.initiator import CheckConditionError, Tape
 from tests.initiator.session import GOOD, Response
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -8,9 +8,10 @@ import pytest
 from pyvtl.cloud.location import Bucket
 from pyvtl.cloud.s3 import S3Store
 from tests.faults.proxy import Call, Calm, Fault, Gone, Proxy, Trouble, Weather
-from tests.faults.site import MIB, Site, noise, restored, until
+from tests.faults.site import MIB, Site, noise, restored
 from tests.pushing import check_promises
 from tests.seaweed import Seaweed
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
