@@ -104,14 +104,22 @@ async def _read_fixed(drive: DriveState, count: int, data: list[Buffer] | None) 
     """Add `count` records to `data`; what ends it early says how many are missing."""
     size = drive.block_length
     tape = drive.tape
-    for missing in range(count, 0, -1):
-        record = tape.next()
-        if not isinstance(record, Record):
-            record = await _record(drive, tape, record, missing)
+    missing = count
+    while missing:
+        taken = tape.take(missing, size)
+        if not taken:
+            record = tape.next()
+            if not isinstance(record, Record):
+                record = await _record(drive, tape, record, missing)
+            if record.size != size:
+                if data is not None:
+                    data += record.data if record.size <= size else _cut(record, size)
+                raise _incorrect_length(missing)
+            taken = (record,)
         if data is not None:
-            data += record.data if record.size <= size else _cut(record, size)
-        if record.size != size:
-            raise _incorrect_length(missing)
+            for record in taken:
+                data += record.data
+        missing -= len(taken)
 
 
 async def _record(drive: DriveState, tape: Tape, found: Found | None, missing: int) -> Record:

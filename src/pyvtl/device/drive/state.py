@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from pyvtl.device.drive.admission import AT_ONCE, Admission
+from pyvtl.device.drive.gate import Gate
 from pyvtl.device.drive.mode_pages import (
     BlockDescriptor,
     DataCompression,
@@ -65,7 +66,7 @@ class DriveState(LogicalUnit):
         self.transport = Transport(f"drive {identity.serial}")
         self.memory = memory
         self.account = memory.open_account()
-        self.gate = asyncio.Lock()
+        self.gate = Gate()
         self.loads = self.write_errors = self.read_errors = 0
         self._tape: Tape | None = None
         self._background: asyncio.Task[None] | None = None
@@ -97,20 +98,24 @@ class DriveState(LogicalUnit):
 
     async def execute(self, task: Task) -> None:
         """As every unit does; never at the same time as a load or an unload by the library."""
-        async with self.gate:
+        if not self.gate.enter():
+            await self.gate.wait()
+        try:
             if self._background is not None and not self.becoming_ready:
                 await self.settle()
-            try:
-                await super().execute(task)
-            except (MediumError, OSError) as error:
-                sense = self.take_deferred_error(task.nexus) or sense_for(error)
-                task.status = Status.CHECK_CONDITION
-                task.sense = self.encode_sense(sense)
+            await super().execute(task)
+        except (MediumError, OSError) as error:
+            sense = self.take_deferred_error(task.nexus) or sense_for(error)
+            task.status = Status.CHECK_CONDITION
+            task.sense = self.encode_sense(sense)
+        finally:
+            self.gate.leave()
 
     def check(self, needs: Needs) -> None:
-        if not self.ready or self.refuses_tape:
+        tape = self._tape
+        if tape is None or self.becoming_ready or self.refuses_tape:
             self.check_ready()
-        if self.tape.attributes.write_protected and Needs.WRITABLE in needs:
+        elif tape.attributes.write_protected and Needs.WRITABLE in needs:
             raise CheckCondition(Sense(SenseKey.DATA_PROTECT, Asc.WRITE_PROTECTED))
 
     def check_ready(self) -> None:
@@ -129,8 +134,9 @@ class DriveState(LogicalUnit):
             raise CheckCondition(Sense(SenseKey.NOT_READY, asc))
 
     def take_deferred_error(self, nexus: Nexus) -> Sense | None:
-        if self._tape is not None and self._tape.writer_failure is not None:
-            self.note_failure(self._tape)
+        tape = self._tape
+        if tape is not None and tape.writer is not None and tape.writer.failure is not None:
+            self.note_failure(tape)
         sense = self._deferred.pop(nexus, None) if self._deferred else None
         if sense is not None:
             self._untold_failure = None

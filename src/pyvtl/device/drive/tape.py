@@ -1,6 +1,6 @@
 """The tape in the drive: a medium, where on it the drive stands, and what is under way there."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from pyvtl.device.drive.admission import AT_ONCE, Admission
@@ -176,6 +176,17 @@ class Tape:
         elif isinstance(found, Filemark):
             self.position = self.position.after_filemarks()
         return found
+
+    def take(self, count: int, size: int) -> Sequence[Record]:
+        """Up to `count` records of `size` bytes that are under the head and here, all passed."""
+        reader = self.reader
+        if reader is None:
+            return ()
+        taken = reader.take(count, size)
+        self._object_number += len(taken)
+        self._byte += len(taken) * size
+        self.read_bytes += len(taken) * size
+        return taken
 
     async def fetch(self) -> None:
         """Wait until `next` has something; raises MediumError."""
