@@ -71,8 +71,8 @@ async def test_of_two_gateways_that_write_one_tape_the_first_keeps_to_itself_wha
             await second.uploaded()
             assert await second.contents() == [*common, *new]
         await until(lambda: fenced(first))
-        recovered = await first.gateway.library.recover_tape(TAPE, OTHER)
         await first.unload()
+        recovered = await first.gateway.library.recover_tape(TAPE, OTHER)
         await first.load(recovered.barcode)
         assert await first.contents() == [*common, *late]
 
