@@ -45,12 +45,17 @@ OFF = ("-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=fal
 
 @dataclass(slots=True)
 class Seaweed:
-    """A server in a folder, with plain HTTP and, if given a certificate, TLS beside it."""
+    """A server in a folder, with plain HTTP and, if given a certificate, TLS beside it.
+
+    It may be killed and started again: what it had answered is there.
+    """
 
     folder: Path
     certificate: tuple[Path, Path] | None = None
     port: int = field(default_factory=free_port)
     tls_port: int = field(default_factory=free_port)
+    other_ports: dict[str, int] = field(default_factory=lambda: {n: free_port() for n in PORTS})
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -71,26 +76,36 @@ class Seaweed:
             str(Path(sysconfig.get_path("scripts")) / "weed"),
             *("-logtostderr=true", "mini", f"-dir={self.folder / 'data'}"),
             *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.port={self.port}"),
-            *(f"-{name}={free_port()}" for name in PORTS),
+            *(f"-{name}={port}" for name, port in self.other_ports.items()),
             *(f"-s3.config={self.folder / 's3.json'}", *OFF, *tls),
         ]
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with (self.folder / "weed.log").open("ab") as log:
+            self.process = subprocess.Popen(self.command(), cwd=self.folder, stdout=log, stderr=log)
+        wait_for_port(self.port, 20)
+        _wait_until_ready(self.port)
+
+    def kill(self) -> None:
+        """kill -9; it does not always heed SIGTERM."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+            self.process = None
 
 
 @contextmanager
 def seaweed(folder: Path, certificate: tuple[Path, Path] | None = None) -> Iterator[Seaweed]:
-    """A server that answers; it is killed at the end, as it does not always heed SIGTERM."""
+    """A server that answers; at the end it is killed, and all that it keeps is deleted."""
     (folder / "s3.json").write_text(json.dumps(IDENTITIES))
     (folder / "master.toml").write_text(GROWTH)
     server = Seaweed(folder, certificate)
-    with (folder / "weed.log").open("wb") as log:
-        process = subprocess.Popen(server.command(), cwd=folder, stdout=log, stderr=log)
     try:
-        wait_for_port(server.port, 20)
-        _wait_until_ready(server.port)
+        server.start()
         yield server
     finally:
-        process.kill()
-        process.wait(10)
+        server.kill()
         shutil.rmtree(folder / "data", ignore_errors=True)
 
 

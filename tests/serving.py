@@ -13,6 +13,8 @@ from tests.initiator import load_tapes
 from tests.ports import free_port, wait_for_port
 
 PYVTL = (sys.executable, "-m", "pyvtl")
+START_SECONDS = 30
+"""On a machine that has much else to do; how quick it is, other tests measure."""
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if not name.startswith("PYVTL_")},
     "PYTHONPATH": str(Path(__file__).parents[1] / "src"),
@@ -36,10 +38,9 @@ class Server:
         portal = ["--data-dir", str(self.folder), "--portal", f"127.0.0.1:{self.port}"]
         with (self.folder.parent / "serve.log").open("ab") as log:
             command = [*PYVTL, "serve", *portal, *self.options]
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, env={**ENVIRONMENT, **self.environment}
-            )
-        wait_for_port(self.port)
+            environment = {**ENVIRONMENT, **self.environment}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        wait_for_port(self.port, START_SECONDS)
 
     def signal(self, number: signal.Signals) -> int:
         """Send a signal and wait for the end; the exit status, negative for a signal."""
@@ -58,12 +59,13 @@ class Server:
         assert self.signal(signal.SIGTERM) == 0
 
     def run(self, *command: str) -> str:
-        """One `pyvtl` command against this server; what it printed."""
+        """One `pyvtl` command on this server's folder, which must end with 0; what it printed."""
         arguments = [*PYVTL, *command, "--data-dir", str(self.folder)]
+        environment = {**ENVIRONMENT, **self.environment}
         done = subprocess.run(
-            arguments, capture_output=True, text=True, check=False, env=ENVIRONMENT
+            arguments, capture_output=True, text=True, check=False, env=environment
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def loaded(self, count: int, size: str) -> list[str]:
@@ -81,7 +83,7 @@ class Server:
 def serving(
     folder: Path, *options: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """A started server, killed at the end if it still runs."""
+    """A started server, killed at the end if it still runs; `environment` may have settings."""
     folder.mkdir(parents=True, exist_ok=True)
     server = Server(folder, options, environment=environment or {})
     try:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:

@@ -76,6 +76,7 @@ async def refusing() -> AsyncIterator[S3Store]:
         (403, "AccessDenied", AccessDeniedError),
         (400, "ExpiredToken", AccessDeniedError),
         (400, "BadDigest", CorruptDataError),
+        (400, "MalformedXML", CorruptDataError),
         (400, "RequestTimeout", UnavailableError),
         (400, "KMS.DisabledException", RefusedError),
         (429, "TooManyRequests", UnavailableError),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pyvtl.cloud.s3 import S3Store
-from tests.integration.test_kill import Attempt, Object, connect, whole_tape, write_until_killed
+from tests.killing import Attempt, Object, connect, whole_tape, write_until_killed
 from tests.pushing import Gateway, check_promises
 from tests.s3_clients import CREDENTIALS, NOBODY, bucket_on
 from tests.seaweed import Seaweed

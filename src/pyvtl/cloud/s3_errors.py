@@ -35,7 +35,7 @@ ERRORS: Mapping[type[ObjectStoreError], str] = {
     NotFoundError: "404 NoSuchKey NoSuchUpload",
     PreconditionFailedError: "412 PreconditionFailed ConditionalRequestConflict",
     ArchivedError: "InvalidObjectState",
-    CorruptDataError: "BadDigest InvalidDigest InvalidPart InvalidPartOrder"
+    CorruptDataError: "BadDigest InvalidDigest InvalidPart InvalidPartOrder MalformedXML"
     " XAmzContentChecksumMismatch XAmzContentSHA256Mismatch",
     AlreadyUnderWayError: "RestoreAlreadyInProgress",
     OutOfRangeError: "416 InvalidRange",

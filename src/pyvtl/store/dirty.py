@@ -52,11 +52,13 @@ class DirtyPacks:
     @property
     def total(self) -> DirtyTape:
         """All tapes together."""
-        return self._total
+        with self._lock:  # A pack that changes is taken out and put in again.
+            return self._total
 
     def of(self, barcode: str) -> DirtyTape:
         """One tape."""
-        return self._tapes.get(barcode, NONE)
+        with self._lock:
+            return self._tapes.get(barcode, NONE)
 
     def note(self, barcode: str, pack_id: bytes, stage: Stage, size_bytes: int) -> None:
         """A segment of the tape takes so many bytes now."""
@@ -80,7 +82,7 @@ class DirtyPacks:
         counts = (sign * (pack.stage is stage) for stage in Stage)
         change = DirtyTape(sign * pack.size_bytes, *counts)
         self._total = _sum(self._total, change)
-        tape = self._tapes[pack.barcode] = _sum(self.of(pack.barcode), change)
+        tape = self._tapes[pack.barcode] = _sum(self._tapes.get(pack.barcode, NONE), change)
         if tape == NONE:
             del self._tapes[pack.barcode]
 

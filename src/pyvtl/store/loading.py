@@ -196,9 +196,9 @@ def _size_of(files: FileLayer, path: Path) -> int | None:
 def _missing(loaded: Loaded, known: Mapping[bytes, KnownPack], there: set[bytes]) -> None:
     """Tell of packs of this generation that the catalog knows and the folder does not have."""
     generation = max((pack.generation for pack in loaded.packs), default=0)
+    here = there | loaded.away
     for fact in known.values():
         pack = fact.pack
-        here = there | loaded.away
         if pack is not None and pack.generation >= generation and pack.pack_id not in here:
             loaded.damage.append(f"pack {pack.pack_id.hex()} is missing")
 

@@ -23,6 +23,8 @@ from pyvtl.store.leases import SEGMENT, Leases
 from pyvtl.store.outline import Outline, decode_outline, prove
 from pyvtl.store.pack_source import NoSource, PackSource
 from pyvtl.store.recovery import Footer
+from pyvtl.store.references import packs_in
+from pyvtl.store.repository import TAPES
 from pyvtl.store.stored import StoredPack, StoredRows
 
 CACHE = "cache"
@@ -71,7 +73,8 @@ class PackCache:
     ) -> None:
         """Without a `source` nothing is deleted, whatever the limits are."""
         self.rows = rows
-        self._files, self._folder, self._path_of = files, path / CACHE, path_of
+        self._files, self._folder, self._tapes = files, path / CACHE, path / TAPES
+        self._path_of = path_of
         self._source: PackSource = source or NoSource()
         limit = limits.limit_bytes if limits is not None and source is not None else None
         self._space = CacheSpace(limit, self._remove)
@@ -137,12 +140,20 @@ class PackCache:
             with suppress(DamageError):
                 return _proved(kept, stored, hash_key, chain)
             self._space.discard(key)
-        data = self._source.fetch_map(stored)
-        outline = _proved(data, stored, hash_key, chain)
+        try:
+            data, outline = self._fetch_outline(stored, hash_key, chain)
+        except DamageError:  # If only on its way here, it comes whole the second time.
+            data, outline = self._fetch_outline(stored, hash_key, chain)
         if self._space.take(key, self._entry(key, len(data))):
             self._write(key, data)
             self._space.release(key)
         return outline
+
+    def _fetch_outline(
+        self, stored: StoredPack, hash_key: bytes, chain: bytes | None
+    ) -> tuple[bytes, Outline]:
+        data = self._source.fetch_map(stored)
+        return data, _proved(data, stored, hash_key, chain)
 
     def footer_here(self, pack_id: bytes) -> Footer | None:
         """The footer of a pack of which the outline is here; nothing is fetched."""
@@ -235,23 +246,24 @@ class PackCache:
             else:
                 usage = self._files.usage(path)
                 found.append((usage.modified_at, key, Entry(path, usage.allocated_bytes)))
-        found += self._segments(self.rows.clean())
+        here = packs_in(self._files, self._tapes)  # Far fewer than the store has.
+        found += self._segments({pack_id: here[pack_id] for pack_id in self.rows.clean(here)})
         for _, key, entry in sorted(found):
             self._space.add(key, entry)
         self._note_pins()
         self._space.trim()
 
-    def _segments(self, pack_ids: Iterable[bytes]) -> Iterable[tuple[float, Key, Entry]]:
-        for pack_id in pack_ids:
-            path = self._path_of(pack_id)
+    def _segments(self, paths: Mapping[bytes, Path]) -> Iterable[tuple[float, Key, Entry]]:
+        for pack_id, path in paths.items():
             with suppress(FileNotFoundError):
-                if path is not None:
-                    usage = self._files.usage(path)
-                    entry = Entry(path, usage.allocated_bytes)
-                    yield usage.modified_at, (pack_id, SEGMENT), entry
+                usage = self._files.usage(path)
+                entry = Entry(path, usage.allocated_bytes)
+                yield usage.modified_at, (pack_id, SEGMENT), entry
 
     def _count_segments(self, pack_ids: Iterable[bytes]) -> None:
-        for _, key, entry in self._segments(pack_ids):
+        paths = {pack_id: self._path_of(pack_id) for pack_id in pack_ids}
+        here = {pack_id: path for pack_id, path in paths.items() if path is not None}
+        for _, key, entry in self._segments(here):
             self._space.add(key, entry)
 
     def _path(self, key: Key) -> Path:

@@ -166,6 +166,18 @@ def find_pack(files: FileLayer, folders: Iterable[Path], pack_id: bytes) -> Path
     return None
 
 
+def packs_in(files: FileLayer, tapes: Path) -> dict[bytes, Path]:
+    """All segments that lie in the folders of tapes."""
+    found: dict[bytes, Path] = {}
+    for folder in folders_in(files, tapes):
+        with suppress(OSError):
+            for name in files.listdir(folder):
+                if name.endswith(SUFFIX):
+                    with suppress(ValueError):
+                        found[pack_id_of(name)] = folder / name
+    return found
+
+
 def folders_in(files: FileLayer, tapes: Path) -> Iterator[Path]:
     """The folders of all tapes."""
     for name in sorted(files.listdir(tapes)):

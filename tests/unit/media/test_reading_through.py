@@ -179,9 +179,10 @@ def test_an_outline_that_comes_damaged_is_not_believed(
     evicted: Vault, source: MemorySource
 ) -> None:
     with closing(evicted.open(TAPE)) as tape:
-        source.spoiled = [flip_a_bit]
+        source.spoiled = [flip_a_bit, flip_a_bit]
         with pytest.raises(DamagedError, match="no valid footer"):
             contents(tape)
+        source.spoiled = [flip_a_bit]
         assert contents(tape) == ITEMS
 
 

@@ -1,5 +1,7 @@
 """The running sums of what no store has are those of a plain list."""
 
+from threading import Thread
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,3 +32,19 @@ def test_the_sums_are_those_of_what_is_there(
         counts = [sum(stage is each for stage, _ in mine) for each in Stage]
         assert dirty.of(barcode) == DirtyTape(sum(size for _, size in mine), *counts)
     assert dirty.total.size_bytes == sum(size for _, _, size in model.values())
+
+
+def test_a_pack_that_changes_is_never_seen_missing() -> None:
+    dirty = DirtyPacks()
+    dirty.note("A", b"1", Stage.OPEN, 1)
+
+    def grow() -> None:
+        for _ in range(20_000):
+            dirty.note("A", b"1", Stage.OPEN, 1)
+
+    growing = Thread(target=grow)
+    growing.start()
+    seen = set()
+    while growing.is_alive():
+        seen |= {dirty.of("A"), dirty.total}
+    assert seen == {DirtyTape(1, 0, 1, 0)}
