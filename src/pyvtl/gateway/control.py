@@ -7,6 +7,15 @@
     DELETE /tapes/{barcode}
     POST   /tapes/{barcode}/protect      and /unprotect
     POST   /tapes/{barcode}/shred        destroy the key
+    POST   /tapes/{barcode}/archive      and /cancel-archival
+    POST   /tapes/{barcode}/retrieve     from the archive: Retrieve; and /cancel-retrieval
+    PUT    /tapes/{barcode}/pool         AssignPool
+    GET    /archive                      all archived tapes; /archive/{barcode}: one
+    DELETE /archive/{barcode}            ?bypass_governance=true passes such a lock
+    GET    /pools                        POST makes one: CreatePool; DELETE /pools/{id} closes it
+    GET    /policy                       the rules of automatic creation; PUT, DELETE
+    GET    /tags/{resource}              PUT adds, DELETE ?key=… removes
+    GET    /events                       the last events; ?follow=true: server-sent events
 
 An error has a status of 4xx or 5xx and a body {"error": name, "message": text}.
 """
@@ -14,48 +23,61 @@ An error has a status of 4xx or 5xx and a body {"error": name, "message": text}.
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from pyvtl.gateway.control_life import TAPE, Body, LifeHandlers, answer, body
 from pyvtl.gateway.errors import (
     GatewayError,
     InvalidRequestError,
+    PolicyNotFoundError,
+    PoolNotFoundError,
+    TagsNotFoundError,
+    TapeNotArchivedError,
     TapeNotFoundError,
 )
-from pyvtl.gateway.library import Library, Tape
+from pyvtl.gateway.library import Tape
+from pyvtl.gateway.life_cycle import LifeCycle
+from pyvtl.gateway.pools import DEFAULT_POOL
 from pyvtl.gateway.status import LibraryStatus
 
 log = structlog.get_logger()
 
 LARGEST_REQUEST: Final = 1 << 16
 
-STATUS: Final[Mapping[type[GatewayError], int]] = {InvalidRequestError: 400, TapeNotFoundError: 404}
+STATUS: Final[Mapping[type[GatewayError], int]] = {
+    InvalidRequestError: 400,
+    TapeNotFoundError: 404,
+    TapeNotArchivedError: 404,
+    PoolNotFoundError: 404,
+    PolicyNotFoundError: 404,
+    TagsNotFoundError: 404,
+}
 """HTTP status by error; any other error is 409 Conflict."""
 
-TAPE = TypeAdapter(Tape)
 TAPES = TypeAdapter(list[Tape])
 LIBRARY_STATUS = TypeAdapter(LibraryStatus)
 
 
-class CreateTapes(BaseModel):
+class CreateTapes(Body):
     """Make `count` tapes with made-up barcodes that begin with `prefix`, or one of `barcode`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     size_bytes: int
     prefix: str | None = None
     barcode: str | None = None
     count: int = 1
+    pool: str = DEFAULT_POOL
+    worm: bool = False
 
 
 class Handlers:
     """One method for each request."""
 
-    def __init__(self, library: Library, status: Callable[[], LibraryStatus]) -> None:
-        self._library = library
+    def __init__(self, life: LifeCycle, status: Callable[[], LibraryStatus]) -> None:
+        self._life, self._library = life, life.library
         self._status = status
 
     def routes(self) -> list[web.RouteDef]:
@@ -72,41 +94,35 @@ class Handlers:
         ]
 
     async def show_library(self, request: web.Request) -> web.Response:
-        return _answer(LIBRARY_STATUS, self._status())
+        return answer(LIBRARY_STATUS, self._status())
 
     async def list_tapes(self, request: web.Request) -> web.Response:
-        return _answer(TAPES, await self._library.list_tapes())
+        return answer(TAPES, await self._library.list_tapes())
 
     async def create_tapes(self, request: web.Request) -> web.Response:
-        try:
-            wanted = CreateTapes.model_validate_json(await request.read())
-        except ValidationError as error:
-            raise InvalidRequestError(str(error)) from None
-        return _answer(TAPES, await self._library.create_tapes(**wanted.model_dump()))
+        wanted = await body(request, CreateTapes)
+        await self._life.pools.active(wanted.pool)
+        return answer(TAPES, await self._library.create_tapes(**wanted.model_dump()))
 
     async def show_tape(self, request: web.Request) -> web.Response:
-        return _answer(TAPE, await self._library.show_tape(_barcode(request)))
+        return answer(TAPE, await self._library.show_tape(_barcode(request)))
 
     async def delete_tape(self, request: web.Request) -> web.Response:
         await self._library.delete_tape(_barcode(request))
         return web.json_response(None)
 
     async def protect_tape(self, request: web.Request) -> web.Response:
-        return _answer(TAPE, await self._library.protect_tape(_barcode(request), True))
+        return answer(TAPE, await self._library.protect_tape(_barcode(request), True))
 
     async def unprotect_tape(self, request: web.Request) -> web.Response:
-        return _answer(TAPE, await self._library.protect_tape(_barcode(request), False))
+        return answer(TAPE, await self._library.protect_tape(_barcode(request), False))
 
     async def shred_tape(self, request: web.Request) -> web.Response:
-        return _answer(TAPE, await self._library.shred_tape(_barcode(request)))
+        return answer(TAPE, await self._library.shred_tape(_barcode(request)))
 
 
 def _barcode(request: web.Request) -> str:
     return request.match_info["barcode"]
-
-
-def _answer(kind: TypeAdapter[Any], value: Any) -> web.Response:
-    return web.Response(body=kind.dump_json(value), content_type="application/json")
 
 
 @web.middleware
@@ -132,11 +148,11 @@ def _refusal(name: str, message: str, status: int) -> web.Response:
 
 @asynccontextmanager
 async def serve_control(
-    listener: socket.socket, library: Library, status: Callable[[], LibraryStatus]
+    listener: socket.socket, life: LifeCycle, status: Callable[[], LibraryStatus]
 ) -> AsyncIterator[None]:
     """Answer requests on a listening socket, which is closed at the end."""
     app = web.Application(middlewares=[errors_as_json], client_max_size=LARGEST_REQUEST)
-    app.add_routes(Handlers(library, status).routes())
+    app.add_routes([*Handlers(life, status).routes(), *LifeHandlers(life).routes()])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

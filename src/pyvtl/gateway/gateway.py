@@ -9,18 +9,27 @@ from typing import Final, Self
 
 import structlog
 
+from pyvtl.cloud.objects import ObjectStore
+from pyvtl.cloud.retrieving import Retriever
 from pyvtl.config.model import Config
 from pyvtl.device.changer.changer import MediumChanger
 from pyvtl.device.profile import aws_changer
 from pyvtl.gateway import devices
 from pyvtl.gateway.control_socket import listening_socket
 from pyvtl.gateway.errors import GatewayError, told_as_gateway_errors
+from pyvtl.gateway.events import Events
 from pyvtl.gateway.folder import DataFolder
+from pyvtl.gateway.ledger import Ledger
 from pyvtl.gateway.library import Library
+from pyvtl.gateway.life_cycle import LifeCycle
+from pyvtl.gateway.object_store import agree_at_start, open_objects
 from pyvtl.gateway.service import master_secret, node, server_limits
+from pyvtl.gateway.shelf import Shelf
+from pyvtl.gateway.states import READ_ONLY
 from pyvtl.gateway.status import LibraryStatus, library_status
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.inventory import Inventory
+from pyvtl.media.medium import Medium
 from pyvtl.media.vault import Vault
 from pyvtl.scsi.target import Target
 from pyvtl.server.portal import Server
@@ -33,18 +42,27 @@ log = structlog.get_logger()
 class Gateway:
     """A library that initiators can log in to.  `async with Gateway(config)` serves it.
 
-    After the start there are `gateway_id`, `library`, and `portals` with their real ports.
+    After the start there are `gateway_id`, `library`, `life`, and `portals` with their real ports.
     Starting raises GatewayError.
     """
 
     gateway_id: str
     library: Library
+    life: LifeCycle
     portals: Sequence[PortalAddress]
 
-    def __init__(self, config: Config | None = None, files: FileLayer | None = None) -> None:
-        """`files` is what tapes are kept on, when it is not the file system as it is."""
+    def __init__(
+        self,
+        config: Config | None = None,
+        files: FileLayer | None = None,
+        objects: ObjectStore | None = None,
+    ) -> None:
+        """`files` is what tapes are kept on, when it is not the file system as it is.
+
+        `objects` is the object store, when it is not the one that the settings name.
+        """
         self.config: Final = config or Config()
-        self._files = files
+        self._files, self._objects = files, objects
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -68,11 +86,14 @@ class Gateway:
     async def start(self) -> None:
         """Serve.  Tapes that were in drives are loaded again while initiators log in."""
         async with AsyncExitStack() as stack:
+            folder = await self._open_folder(stack)
+            store = await self._open_store(stack, folder)
             vault = await self._open_vault(stack)
-            self.library = await self._assemble(vault, stack)
+            self.library, self.life = await self._assemble(vault, store, stack)
             control = listening_socket(self.config.gateway.data_dir)
             stack.callback(control.close)
             await self._listen(stack)
+            await stack.enter_async_context(self.life.running())
             await stack.enter_async_context(self._serve_control(control))
             self._running = stack.pop_all()
         log.info("gateway.started", gateway=self.gateway_id, portals=[str(p) for p in self.portals])
@@ -93,14 +114,25 @@ class Gateway:
         # aiohttp takes longer to import than all else together: initiators need not wait for it.
         from pyvtl.gateway.control import serve_control  # noqa: PLC0415 - see above
 
-        return serve_control(listener, self.library, self.status)
+        return serve_control(listener, self.life, self.status)
+
+    async def _open_folder(self, stack: AsyncExitStack) -> DataFolder:
+        settings = self.config.gateway
+        folder = await asyncio.to_thread(DataFolder, settings.data_dir)
+        stack.callback(folder.close)
+        self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.id)
+        return folder
+
+    async def _open_store(self, stack: AsyncExitStack, folder: DataFolder) -> ObjectStore | None:
+        """The object store, if there is one to be, of one repository with the data folder."""
+        store = self._objects or await open_objects(self.config.store, stack)
+        if store is not None:
+            await agree_at_start(store, self.gateway_id, folder.path)
+        return store
 
     async def _open_vault(self, stack: AsyncExitStack) -> Vault:
         settings = self.config
         path = settings.gateway.data_dir
-        folder = await asyncio.to_thread(DataFolder, path)
-        stack.callback(folder.close)
-        self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.gateway.id)
         store = settings.store
         open_vault = partial(
             Vault,
@@ -117,20 +149,30 @@ class Gateway:
         stack.push_async_callback(asyncio.to_thread, vault.close)
         return vault
 
-    async def _assemble(self, vault: Vault, stack: AsyncExitStack) -> Library:
+    async def _assemble(
+        self, vault: Vault, store: ObjectStore | None, stack: AsyncExitStack
+    ) -> tuple[Library, LifeCycle]:
         """Changer and drives; what was in a drive is on its way into it."""
         with told_as_gateway_errors():
             places = await asyncio.to_thread(vault.places)
             inventory = Inventory(self.config.library.geometry, places)
-        bays = devices.bays(self.config, self.gateway_id, vault.open)
+        path = self.config.gateway.data_dir
+        ledger = await asyncio.to_thread(Ledger, path)
+        stack.push_async_callback(asyncio.to_thread, ledger.close)
+        bays = devices.bays(self.config, self.gateway_id, partial(open_volume, vault, ledger))
         identity = aws_changer.identity(self.gateway_id)
         changer = MediumChanger(identity, inventory, bays, vault)
-        library = Library(vault, changer, bays)
+        events = Events(self.gateway_id)
+        library = Library(vault, changer, bays, ledger, events)
+        shelf = None
+        if store is not None:
+            shelf = Shelf(store, self.gateway_id, path, vault, Retriever(store, path))
+        life = LifeCycle(library, events, shelf)
         stack.push_async_callback(_close_drives, library)
-        await library.place_the_unplaced()
+        await library.take_stock()
         loading = asyncio.create_task(_load_again(changer))
         stack.push_async_callback(_finished, loading)
-        return library
+        return library, life
 
     async def _listen(self, stack: AsyncExitStack) -> None:
         for address in self.config.open_addresses:
@@ -159,6 +201,12 @@ class Gateway:
         units = [self.library.changer, *(bay.drive for bay in self.library.bays.values())]
         names = [self.changer_name, *self.drive_names]
         return {name: Target({0: unit}) for name, unit in zip(names, units, strict=True)}
+
+
+def open_volume(vault: Vault, ledger: Ledger, barcode: str) -> Medium:
+    """Open a tape, read-only if its status says so.  Blocks."""
+    record = ledger.find(barcode)
+    return vault.open(barcode, read_only=record is not None and record.status in READ_ONLY)
 
 
 async def _load_again(changer: MediumChanger) -> None:
