@@ -146,6 +146,11 @@ def _refusal(name: str, message: str, status: int) -> web.Response:
     return web.json_response({"error": name, "message": message}, status=status)
 
 
+async def _end(life: LifeCycle) -> None:
+    """Let those go who wait for events."""
+    life.events.end()
+
+
 @asynccontextmanager
 async def serve_control(
     listener: socket.socket, life: LifeCycle, status: Callable[[], LibraryStatus]
@@ -153,6 +158,7 @@ async def serve_control(
     """Answer requests on a listening socket, which is closed at the end."""
     app = web.Application(middlewares=[errors_as_json], client_max_size=LARGEST_REQUEST)
     app.add_routes([*Handlers(life, status).routes(), *LifeHandlers(life).routes()])
+    app.on_shutdown.append(lambda _app: _end(life))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

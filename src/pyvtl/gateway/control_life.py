@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -163,11 +164,11 @@ class LifeHandlers:
         if request.query.get("follow") != "true":
             return web.json_response([event.as_dict() for event in self._life.events.recent])
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        with self._life.events.following() as queue:
+        with self._life.events.following() as queue, suppress(ConnectionResetError):
             await response.prepare(request)
-            while True:
-                event = await queue.get()
+            while (event := await queue.get()) is not None:
                 await response.write(f"data: {json.dumps(event.as_dict())}\n\n".encode())
+        return response
 
 
 async def body(request: web.Request, kind: type[Wanted]) -> Wanted:
