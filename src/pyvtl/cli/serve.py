@@ -39,6 +39,14 @@ def serve(
     ] = None,
     portal: Portals = None,
     advertise: Advertised = None,
+    store: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Upload tapes here: dir:PATH or s3://BUCKET/PREFIX."),
+    ] = None,
+    upload_buffer_limit: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="The most of what is written that may wait for that."),
+    ] = None,
     insecure_no_auth: Annotated[
         bool | None,
         typer.Option("--insecure-no-auth", help="Serve other machines without CHAP."),
@@ -66,6 +74,7 @@ def serve(
             "advertise": advertise,
             "insecure_no_auth": insecure_no_auth,
         },
+        "store": {"url": store, "upload_buffer_limit": upload_buffer_limit},
         "logs": {"level": log_level, "format": log_format},
     }
     settings = load(file, flags)

@@ -12,7 +12,7 @@ from pyvtl.gateway.errors import InvalidRequestError
 from pyvtl.gateway.ledger import PoolRecord, Rule
 from pyvtl.gateway.library import Tape
 from pyvtl.gateway.life_cycle import LifeCycle
-from pyvtl.gateway.shelf import ArchivedTape
+from pyvtl.gateway.tape_shelf import ArchivedTape
 
 TAPE = TypeAdapter(Tape)
 ARCHIVED_TAPE = TypeAdapter(ArchivedTape)

@@ -11,6 +11,7 @@ import structlog
 
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.retrieving import Retriever
+from pyvtl.cloud.uploading import Uploader, uploading
 from pyvtl.config.model import Config
 from pyvtl.device.changer.changer import MediumChanger
 from pyvtl.device.profile import aws_changer
@@ -22,11 +23,11 @@ from pyvtl.gateway.folder import DataFolder
 from pyvtl.gateway.ledger import Ledger
 from pyvtl.gateway.library import Library
 from pyvtl.gateway.life_cycle import LifeCycle
-from pyvtl.gateway.object_store import agree_at_start, open_objects
-from pyvtl.gateway.service import master_secret, node, server_limits
-from pyvtl.gateway.shelf import Shelf
+from pyvtl.gateway.object_store import agree_once, opened_store, told_as_store_errors
+from pyvtl.gateway.service import master_secret, node, server_limits, uploading_pace
 from pyvtl.gateway.states import READ_ONLY
 from pyvtl.gateway.status import LibraryStatus, library_status
+from pyvtl.gateway.tape_shelf import TapeShelf
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.inventory import Inventory
 from pyvtl.media.medium import Medium
@@ -49,7 +50,9 @@ class Gateway:
     gateway_id: str
     library: Library
     life: LifeCycle
+    vault: Vault
     portals: Sequence[PortalAddress]
+    uploader: Uploader | None = None
 
     def __init__(
         self,
@@ -86,10 +89,9 @@ class Gateway:
     async def start(self) -> None:
         """Serve.  Tapes that were in drives are loaded again while initiators log in."""
         async with AsyncExitStack() as stack:
-            folder = await self._open_folder(stack)
-            store = await self._open_store(stack, folder)
-            vault = await self._open_vault(stack)
-            self.library, self.life = await self._assemble(vault, store, stack)
+            vault = self.vault = await self._open_vault(stack)
+            await self._upload(vault, stack)
+            self.library, self.life = await self._assemble(vault, stack)
             control = listening_socket(self.config.gateway.data_dir)
             stack.callback(control.close)
             await self._listen(stack)
@@ -116,29 +118,24 @@ class Gateway:
 
         return serve_control(listener, self.life, self.status)
 
-    async def _open_folder(self, stack: AsyncExitStack) -> DataFolder:
-        settings = self.config.gateway
-        folder = await asyncio.to_thread(DataFolder, settings.data_dir)
-        stack.callback(folder.close)
-        self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.id)
-        return folder
-
-    async def _open_store(self, stack: AsyncExitStack, folder: DataFolder) -> ObjectStore | None:
-        """The object store, if there is one to be, of one repository with the data folder."""
-        store = self._objects or await open_objects(self.config.store, stack)
-        if store is not None:
-            await agree_at_start(store, self.gateway_id, folder.path)
-        return store
-
     async def _open_vault(self, stack: AsyncExitStack) -> Vault:
         settings = self.config
         path = settings.gateway.data_dir
+        folder = await asyncio.to_thread(DataFolder, path)
+        stack.callback(folder.close)
+        self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.gateway.id)
         store = settings.store
+        with told_as_store_errors():
+            if self._objects is None:
+                self._objects = await opened_store(store, stack)
+            if self._objects is not None:
+                url = store.url or "the store that was given"
+                await agree_once(self._objects, url, self.gateway_id, path)
         open_vault = partial(
             Vault,
             path,
             self._files,
-            segment_bytes=store.segment_size,
+            segment_bytes=settings.segment_bytes,
             dedup=Scope(store.dedup),
             dedup_entries=store.dedup_entries,
             secret=master_secret(settings),
@@ -149,30 +146,44 @@ class Gateway:
         stack.push_async_callback(asyncio.to_thread, vault.close)
         return vault
 
-    async def _assemble(
-        self, vault: Vault, store: ObjectStore | None, stack: AsyncExitStack
-    ) -> tuple[Library, LifeCycle]:
+    async def _upload(self, vault: Vault, stack: AsyncExitStack) -> None:
+        """Bring tapes into the object store, if there is one, until all drives are closed."""
+        if self._objects is None:
+            return
+        pace = uploading_pace(self.config)
+        self.uploader = Uploader(self._objects, self.gateway_id, vault, self._seal, pace)
+        stop_seconds = self.config.store.stop_seconds
+        await stack.enter_async_context(uploading(self.uploader, stop_seconds))
+
+    async def _seal(self, barcode: str) -> None:
+        for bay in self.library.bays.values():
+            await bay.seal(barcode)
+
+    async def _assemble(self, vault: Vault, stack: AsyncExitStack) -> tuple[Library, LifeCycle]:
         """Changer and drives; what was in a drive is on its way into it."""
         with told_as_gateway_errors():
             places = await asyncio.to_thread(vault.places)
             inventory = Inventory(self.config.library.geometry, places)
-        path = self.config.gateway.data_dir
-        ledger = await asyncio.to_thread(Ledger, path)
+        ledger = await asyncio.to_thread(Ledger, self.config.gateway.data_dir)
         stack.push_async_callback(asyncio.to_thread, ledger.close)
         bays = devices.bays(self.config, self.gateway_id, partial(open_volume, vault, ledger))
         identity = aws_changer.identity(self.gateway_id)
         changer = MediumChanger(identity, inventory, bays, vault)
         events = Events(self.gateway_id)
         library = Library(vault, changer, bays, ledger, events)
-        shelf = None
-        if store is not None:
-            shelf = Shelf(store, self.gateway_id, path, vault, Retriever(store, path))
-        life = LifeCycle(library, events, shelf)
+        life = LifeCycle(library, events, self._shelf(vault))
         stack.push_async_callback(_close_drives, library)
         await library.take_stock()
         loading = asyncio.create_task(_load_again(changer))
         stack.push_async_callback(_finished, loading)
         return library, life
+
+    def _shelf(self, vault: Vault) -> TapeShelf | None:
+        """The archive, if there is an object store."""
+        if self._objects is None:
+            return None
+        retriever = Retriever(self._objects, self.config.gateway.data_dir)
+        return TapeShelf(self._objects, self.gateway_id, vault, retriever)
 
     async def _listen(self, stack: AsyncExitStack) -> None:
         for address in self.config.open_addresses:
