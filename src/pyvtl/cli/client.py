@@ -19,8 +19,8 @@ TIMEOUT_SECONDS = 600
 class _UnixConnection(HTTPConnection):
     """HTTP over a Unix domain socket."""
 
-    def __init__(self, path: Path, timeout: float | None = TIMEOUT_SECONDS) -> None:
-        super().__init__("localhost", timeout=timeout)
+    def __init__(self, path: Path, timeout_seconds: float | None = TIMEOUT_SECONDS) -> None:
+        super().__init__("localhost", timeout=timeout_seconds)
         self._path = path
 
     def connect(self) -> None:
@@ -44,8 +44,9 @@ def server_runs(data_dir: Path) -> bool:
 class Client:
     """Requests to the server that holds a data folder."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir
+    def __init__(self, data_dir: Path, timeout_seconds: float | None = TIMEOUT_SECONDS) -> None:
+        """Without a time an answer is waited for as long as the server lives."""
+        self.data_dir, self._timeout_seconds = data_dir, timeout_seconds
 
     def get(self, path: str) -> Any:
         return self._request("GET", path)
@@ -61,7 +62,7 @@ class Client:
 
     def stream(self, path: str) -> Iterator[Any]:
         """The data of server-sent events, as they come."""
-        connection = _UnixConnection(self.data_dir / SOCKET_NAME, timeout=None)
+        connection = _UnixConnection(self.data_dir / SOCKET_NAME, timeout_seconds=None)
         with self._telling_failures(), closing(connection):
             connection.request("GET", path)
             for line in connection.getresponse():
@@ -70,7 +71,7 @@ class Client:
 
     def _request(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's data.  Raises CommandError if there is no server, or if it refuses."""
-        connection = _UnixConnection(self.data_dir / SOCKET_NAME)
+        connection = _UnixConnection(self.data_dir / SOCKET_NAME, self._timeout_seconds)
         with self._telling_failures(), closing(connection):
             connection.request(method, path, None if body is None else json.dumps(body))
             response = connection.getresponse()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pyvtl import __version__
-from pyvtl.cli import config, events, library, policy, pool, serve, store, tape
+from pyvtl.cli import cache, config, events, library, policy, pool, serve, store, tape
 from pyvtl.cli.failure import CommandError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.add_typer(pool.app, name="pool")
 app.add_typer(policy.app, name="policy")
 app.command("events")(events.events)
 app.add_typer(library.app, name="library")
+app.add_typer(cache.app, name="cache")
 app.add_typer(store.app, name="store")
 app.add_typer(config.app, name="config")
 

@@ -29,6 +29,22 @@ Advertised = Annotated[
         help="Tell initiators this address, for containers and NAT; may be given several times.",
     ),
 ]
+Store = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Upload tapes here: dir:PATH or s3://BUCKET/PREFIX."),
+]
+UploadBufferLimit = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="The most of what is written that may wait for that."),
+]
+CacheLimit = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="The most of what is uploaded that is kept here too."),
+]
+LogLevel = Annotated[
+    str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")
+]
+LogFormat = Annotated[str | None, typer.Option(metavar="FORMAT", help="auto, console or json.")]
 
 
 def serve(
@@ -39,14 +55,9 @@ def serve(
     ] = None,
     portal: Portals = None,
     advertise: Advertised = None,
-    store: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Upload tapes here: dir:PATH or s3://BUCKET/PREFIX."),
-    ] = None,
-    upload_buffer_limit: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="The most of what is written that may wait for that."),
-    ] = None,
+    store: Store = None,
+    upload_buffer_limit: UploadBufferLimit = None,
+    cache_limit: CacheLimit = None,
     insecure_no_auth: Annotated[
         bool | None,
         typer.Option("--insecure-no-auth", help="Serve other machines without CHAP."),
@@ -55,12 +66,8 @@ def serve(
         int, typer.Option(min=0, help="Make so many tapes if the library has none.")
     ] = 0,
     size: Annotated[str, typer.Option(metavar="SIZE", help="Capacity of those tapes.")] = "100GiB",
-    log_level: Annotated[
-        str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")
-    ] = None,
-    log_format: Annotated[
-        str | None, typer.Option(metavar="FORMAT", help="auto, console or json.")
-    ] = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
 ) -> None:
     """Serve the tape library until SIGTERM or Ctrl-C.
 
@@ -75,6 +82,7 @@ def serve(
             "insecure_no_auth": insecure_no_auth,
         },
         "store": {"url": store, "upload_buffer_limit": upload_buffer_limit},
+        "cache": {"limit": cache_limit},
         "logs": {"level": log_level, "format": log_format},
     }
     settings = load(file, flags)
@@ -82,7 +90,10 @@ def serve(
         size_bytes = parse_size(size)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--size") from None
-    asyncio.run(_serve(settings.config, tapes, size_bytes))
+    import uvloop  # here, so that no other command waits for it
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings.config, tapes, size_bytes))
 
 
 async def _serve(config: "Config", tapes: int, size_bytes: int) -> None:

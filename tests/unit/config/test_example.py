@@ -14,7 +14,7 @@ WITHOUT_DEFAULT = {
     *("gateway.id", "gateway.data_dir", "store.url", "store.endpoint_url", "store.region"),
     *("store.ca_bundle", "store.storage_class", "store.sse", "store.sse_kms_key_id"),
     *("store.encryption_key_file", "store.upload_rate", "store.download_rate"),
-    "store.rate_schedule",
+    *("store.rate_schedule", "cache.limit"),
 }
 
 
