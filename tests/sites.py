@@ -55,7 +55,7 @@ class Site:
         self.folder.mkdir(exist_ok=True)
         if self.store is not None:
             await agree_once(self.store, "the store of the test", self.id, self.folder)
-        self.vault = Vault(self.folder, segment_bytes=MIB)
+        self.vault = Vault(self.folder, segment_bytes=MIB, **self.about)  # type: ignore[arg-type]
         ledger = Ledger(self.folder)
         try:
             inventory = Inventory(GEOMETRY, self.vault.places())

@@ -18,11 +18,14 @@ from pyvtl.gateway.errors import (
     PoolChangeError,
     PoolInUseError,
     RetentionLockedError,
+    StorageError,
     TapeNotArchivedError,
     TapeRetrievedError,
     WrongStatusError,
 )
 from pyvtl.gateway.ledger import Rule
+from pyvtl.store.dedup import Scope
+from pyvtl.store.keys import Secret
 from tests.glacier import GlacierStore
 from tests.pushing import noise
 from tests.s3_clients import bucket_on
@@ -115,6 +118,52 @@ async def test_the_archive_stands_by_itself(tmp_path: Path) -> None:
         await site.life.retrieve(TAPE)
         await site.settled()
         assert site.read() == WRITTEN
+
+
+async def test_an_encrypted_tape_takes_its_key_along_and_needs_the_master_key(
+    tmp_path: Path,
+) -> None:
+    store, secret = MemoryStore(), Secret(bytes(range(32)), None)
+    one = Site(tmp_path / "one", store, secret=secret, encrypt=True)
+    blind = Site(tmp_path / "blind", store)
+    other = Site(tmp_path / "other", store, secret=secret)
+    async with one.running():
+        await one.create(TAPE, *WRITTEN)
+        await one.export()
+        await one.settled()
+    async with blind.running(), other.running():
+        with pytest.raises(StorageError, match="no key is given"):
+            await blind.life.retrieve(TAPE)
+        assert await other.archived() == "ARCHIVED"
+        await other.life.retrieve(TAPE)
+        await other.settled()
+        assert other.read() == WRITTEN
+
+
+async def test_a_tape_that_refers_to_another_stands_by_itself_in_the_archive(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore()
+    one = Site(tmp_path / "one", store, dedup=Scope.POOL)
+    other = Site(tmp_path / "other", store)
+    repeated: list[bytes | None] = [noise(MIB // 2, 3), noise(MIB // 2, 4), None]
+    async with one.running():
+        await one.create("FIRST001", *repeated, *repeated)
+        await one.create(TAPE, *repeated, b"its own", None)
+        await one.move(DOOR + 1, SLOT + 1)
+        await one.export()
+        await one.settled()
+        await store.delete([*await keys(store, "packs/"), *await keys(store, "maps/")])
+    async with other.running():
+        await other.life.retrieve(TAPE)
+        await other.settled()
+        assert other.read() == [*repeated, b"its own", None]
+        assert (tmp_path / "other" / "tapes" / f"{TAPE}-needs").exists()
+    async with other.running():
+        assert other.read() == [*repeated, b"its own", None]
+        await other.export()
+        await other.settled()
+        assert not list((tmp_path / "other" / "tapes" / f"{TAPE}-needs").glob("*.segment"))
 
 
 async def test_a_move_between_two_import_export_slots_is_no_export(tmp_path: Path) -> None:
