@@ -40,9 +40,14 @@ class Site:
     life: LifeCycle
 
     def __init__(
-        self, folder: Path, store: ObjectStore | None, sleep: Sleep = asyncio.sleep
+        self,
+        folder: Path,
+        store: ObjectStore | None,
+        sleep: Sleep = asyncio.sleep,
+        **about: object,
     ) -> None:
-        self.folder, self.store, self.sleep = folder, store, sleep
+        """`about` is what the vault is opened with."""
+        self.folder, self.store, self.sleep, self.about = folder, store, sleep, about
         self.id = secrets.token_hex(4)
 
     @property
