@@ -87,19 +87,25 @@ def measure_growth(programs: Programs, sizes: Sequence[Size], effort: Effort) ->
             make(folder / DATA, size, made)
             made[size] = folder / DATA
         return [
-            {"size": asdict(size), "turn": turn, "figures": asdict(_run(programs, folder, effort))}
+            {
+                "size": asdict(size),
+                "turn": turn,
+                "figures": asdict(_run(programs, folder, turn, effort)),
+            }
             for turn in range(effort.turns)
             for size, folder in folders.items()
         ]
 
 
-def _run(programs: Programs, folder: Path, effort: Effort) -> Figures:
+def _run(programs: Programs, folder: Path, turn: int, effort: Effort) -> Figures:
+    """Data that the turns before have not written, or dedup would know it."""
+    new = ("--append", "--seed", str(turn + 1))
     setting = Setting(folder, programs, 1, 1, effort.total_bytes, dedup=True)
     with pyvtl_on(setting, folder / DATA) as peer:
         urls = peer.load([BARCODE])
         if effort.settles:
             settle()
-        figures = run(programs, peer, urls, LOAD, effort.total_bytes, "--append")
+        figures = run(programs, peer, urls, LOAD, effort.total_bytes, *new)
         peer.server.stop()  # a server that is killed has to make its index anew
         return figures
 

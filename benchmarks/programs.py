@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 SOURCES: Final = Path(__file__).with_name("native")
-BUILT: Final = Path(__file__).parents[1] / "build" / "benchmarks"
+BUILT: Final = Path(__file__).parents[1] / ".benchmarks"
 PACKAGES: Final = ("gcc", "libc6-dev", "libiscsi-dev")
 TEXT_BYTES: Final = 64 << 20
 

@@ -32,12 +32,12 @@ TURNS: Final = 5
 STARTS: Final = SERVERS["pyvtl"], SERVERS["sink"]
 
 PARTS: Final = {
-    "transport write": PartCounts(calls=141, allocations=129, large_allocations=1.01, copies=1.01),
-    "transport read": PartCounts(calls=126, allocations=98, large_allocations=0.01, copies=0.01),
-    "drive write": PartCounts(calls=40, allocations=50, large_allocations=0.01, copies=0.01),
-    "drive read": PartCounts(calls=42, allocations=40, large_allocations=0.01, copies=0.01),
-    "cartridge write": PartCounts(calls=38, allocations=56, large_allocations=0.02, copies=0.01),
-    "cartridge read": PartCounts(calls=20, allocations=36, large_allocations=0.1, copies=0.01),
+    "transport write": PartCounts(calls=116, allocations=105, large_allocations=1.01, copies=1.01),
+    "transport read": PartCounts(calls=104, allocations=84, large_allocations=0.01, copies=0.01),
+    "drive write": PartCounts(calls=30, allocations=42, large_allocations=0.01, copies=0.01),
+    "drive read": PartCounts(calls=40, allocations=36, large_allocations=0.01, copies=0.01),
+    "cartridge write": PartCounts(calls=38, allocations=57, large_allocations=0.02, copies=0.01),
+    "cartridge read": PartCounts(calls=21, allocations=36, large_allocations=0.1, copies=0.01),
 }
 """The most for a block.  The transport's one copy when writing stands for the kernel's.  The drive
 has a thread beside the one that is counted, which allocates now more, now less."""
@@ -54,10 +54,10 @@ class ServerBudget:
 
 SERVER: Final = {
     "write": ServerBudget(copies=0.5, large_allocations=1.2, file_writes=1.2),
-    "read": ServerBudget(copies=1.1, large_allocations=1.2, file_writes=0.1),
+    "read": ServerBudget(copies=0.5, large_allocations=0.5, file_writes=0.1),
 }
 
-CPU_RATIO: Final = {"write": 14.0, "read": 12.0}
+CPU_RATIO: Final = {"write": 20.0, "read": 16.0}
 """The most processor time a GB may take, as a multiple of what the sink takes."""
 
 

@@ -10,7 +10,7 @@ BLOCKS = 64
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_64_blocks(benchmark: Any, part: str) -> None:
+def test_block(benchmark: Any, part: str) -> None:
     """Divide by 64.  The drive's goal is 12 microseconds a block on the event loop."""
     with PARTS[part]() as step:
         benchmark.extra_info["blocks"] = BLOCKS

@@ -93,6 +93,15 @@ void *memmove(void *to, const void *from, size_t n)
 void *__memcpy_chk(void *to, const void *from, size_t n, size_t room) { (void)room; return memcpy(to, from, n); }
 void *__memmove_chk(void *to, const void *from, size_t n, size_t room) { (void)room; return memmove(to, from, n); }
 
+/* event loops write to sockets and to each other's wake-up pipes as if they were files */
+static inline int to_file(int fd)
+{
+	struct stat s;
+	return !fstat(fd, &s) && S_ISREG(s.st_mode);
+}
+
+#define WHICH(which, fd) ((which) != WRITES || to_file(fd) ? (which) : SENDS)
+
 /* system calls: counted, then carried out by libc */
 #define CALL(type, name, which, parameters, arguments)               \
 	type name parameters                                         \
@@ -100,7 +109,7 @@ void *__memmove_chk(void *to, const void *from, size_t n, size_t room) { (void)r
 		static type(*real) parameters;                       \
 		if (!real)                                           \
 			*(void **)&real = dlsym(RTLD_NEXT, #name);   \
-		count(which, 1);                                     \
+		count(WHICH(which, fd), 1);                          \
 		return real arguments;                               \
 	}
 

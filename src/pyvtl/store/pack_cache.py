@@ -43,7 +43,7 @@ class CacheLimits:
 
 
 class CacheFigures(NamedTuple):
-    """How the cache stands.  `hits` and `misses` count pieces of packs that were read through."""
+    """How the cache stands.  `hits` and `misses` count reads of pieces."""
 
     limit_bytes: int | None
     used_bytes: int

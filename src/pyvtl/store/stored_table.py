@@ -68,8 +68,8 @@ class StoredTable:
         The catalog has to know them as closed, durably: what is deleted here cannot tell it again.
         """
         self._catalog.settle()
-        clean = [row[0] for row in self._catalog.query(CLEAN)]
-        return clean if pack_ids is None else [p for p in clean if p in set(pack_ids)]
+        clean = {row[0] for row in self._catalog.query(CLEAN)}
+        return list(clean if pack_ids is None else clean.intersection(pack_ids))
 
     def owners(self) -> Mapping[bytes, str]:
         """Which tape each pack is of."""
