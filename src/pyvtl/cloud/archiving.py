@@ -12,6 +12,7 @@ from pyvtl.cloud.documents import Archive, Head, Manifest, PackEntry, encode
 from pyvtl.cloud.errors import CorruptDataError, NotFoundError
 from pyvtl.cloud.heads import HeldHead, commit_head, nonce, put_once, read_document, read_head
 from pyvtl.cloud.names import (
+    archive_of,
     archive_prefix,
     archived_key,
     archived_manifest_key,
@@ -130,11 +131,11 @@ def _archived(manifest: Manifest, moved: dict[str, str]) -> Manifest:
     """The manifest of the copy."""
 
     def copies(entries: Sequence[PackEntry]) -> tuple[PackEntry, ...]:
-        return tuple(e.model_copy(update={"map": moved[e.map]}) for e in entries)
+        where = archive_of(manifest.barcode)
+        return tuple(e.model_copy(update={"map": moved[e.map], "gateway": where}) for e in entries)
 
     return manifest.model_copy(
         update={
-            "archived": True,
             "packs": copies(manifest.packs),
             "others": copies(manifest.others),
         }

@@ -204,8 +204,6 @@ class _Collection:
             manifest = await read_document(self._store, Manifest, key)
             if manifest is None:
                 return key
-            if manifest.archived:
-                continue  # It needs nothing but what is in the archive.
             for entry in manifest.entries:
                 garbage.packs.pop(f"{pack_prefix(entry.gateway)}{entry.pack_id}", None)
                 garbage.maps.discard(entry.map)

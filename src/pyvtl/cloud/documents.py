@@ -9,6 +9,8 @@ from pyvtl.cloud.refusals import DocumentError
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 GatewayId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
+Whereabouts = Annotated[str, Field(pattern=r"^([0-9a-f]{8}|archive/[A-Za-z0-9]+)$")]
+"""Whose the prefix is that a pack lies in: a gateway's, or that of an archived tape."""
 Barcode = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")]
 Count = Annotated[int, Field(ge=0)]
 
@@ -111,7 +113,7 @@ class PackEntry(_Values):
     """A pack that a tape needs, whose gateway wrote it, and where its header and footer are."""
 
     pack_id: Id
-    gateway: GatewayId
+    gateway: Whereabouts
     sequence: Count
     length: Count
     crc32c: Annotated[int, Field(ge=0, lt=1 << 32)]
@@ -138,8 +140,6 @@ class Manifest(Document):
     epoch: Count
     write_protected: bool
     worm: bool = False
-    archived: bool = False
-    """Whether its packs are those in the archive, and not those of the gateways."""
     ends: tuple[End, ...]
     packs: tuple[PackEntry, ...]
     others: tuple[PackEntry, ...] = ()

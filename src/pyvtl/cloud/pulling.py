@@ -59,12 +59,13 @@ async def _missing(store: ObjectStore, folder: Path) -> list[str]:
     """The tapes that the store has and the data folder has not."""
     names = await barcodes(store)
     absent = [name for name in names if not await asyncio.to_thread(is_here, folder, name)]
-    return [name for name in absent if not await _is_deleted(store, name)]
+    return [name for name in absent if not await _is_away(store, name)]
 
 
-async def _is_deleted(store: ObjectStore, barcode: str) -> bool:
+async def _is_away(store: ObjectStore, barcode: str) -> bool:
+    """Whether there is nothing to pull: it was deleted, or archived."""
     held = await read_head(store, barcode)
-    return held is not None and held.head.state == "deleted"
+    return held is None or held.head.state != "active"
 
 
 def is_here(folder: Path, barcode: str) -> bool:

@@ -13,7 +13,7 @@ from pyvtl.cloud.documents import Head, PackEntry
 from pyvtl.cloud.entries import stored_packs
 from pyvtl.cloud.errors import UnsupportedError
 from pyvtl.cloud.heads import HeadMovedError, HeldHead, commit_head, nonce, read_head
-from pyvtl.cloud.names import archive_of, archived_pack_key
+from pyvtl.cloud.names import pack_key
 from pyvtl.cloud.objects import Access, ObjectStore
 from pyvtl.cloud.pulling import PULLING
 from pyvtl.cloud.receiving import receive_file
@@ -84,18 +84,16 @@ class Retriever:
         head = (await archived_head(self.store, barcode)).head
         manifest = await wanted_manifest(self.store, head)
         key = await wanted_key(self.store, manifest)
-        await self._restore(barcode, manifest.entries)
+        await self._restore(manifest.entries)
         draft = await asyncio.to_thread(self._draft, barcode, manifest.packs)
         others = await asyncio.to_thread(self._draft, barcode + NEEDS, manifest.others)
         files = [(draft, entry) for entry in manifest.packs]
         files += [(others, entry) for entry in manifest.others]
         for number, (folder, entry) in enumerate(files, 1):
             file = FinishedFile(folder / _name(entry), entry.length, entry.crc32c)
-            await receive_file(self.store, archived_pack_key(barcode, entry.pack_id), file)
+            await receive_file(self.store, pack_key(entry.gateway, entry.pack_id), file)
             progress(number / len(files))
-        stored = [
-            pack._replace(gateway=archive_of(barcode)) for pack in stored_packs(manifest.entries)
-        ]
+        stored = stored_packs(manifest.entries)
         return TapeBrought(label_of(manifest), draft, others, stored, key)
 
     async def drop(self, barcode: str) -> None:
@@ -103,9 +101,9 @@ class Retriever:
         await asyncio.to_thread(self._drop, barcode)
         await asyncio.to_thread(self._drop, barcode + NEEDS)
 
-    async def _restore(self, barcode: str, entries: Sequence[PackEntry]) -> None:
+    async def _restore(self, entries: Sequence[PackEntry]) -> None:
         """Wait until all packs can be read, and ask for those that nobody asked for."""
-        waiting = [archived_pack_key(barcode, entry.pack_id) for entry in entries]
+        waiting = [pack_key(entry.gateway, entry.pack_id) for entry in entries]
         while waiting := [key for key in waiting if not await self._is_readable(key)]:
             await self.sleep(self.poll_seconds)
 
