@@ -23,7 +23,7 @@ from pyvtl.gateway.errors import (
     TapeRetrievedError,
     WrongStatusError,
 )
-from pyvtl.gateway.ledger import Rule
+from pyvtl.gateway.ledger import CREATION_DUE, Rule
 from pyvtl.store.dedup import Scope
 from pyvtl.store.keys import Secret
 from tests.glacier import GlacierStore
@@ -397,6 +397,17 @@ async def test_an_imported_tape_is_followed_by_a_new_one(tmp_path: Path) -> None
         await site.move(SLOT, DOOR + 2)
         await site.life.policies.apply()
         assert len(await site.library.list_tapes()) == 3
+
+
+async def test_an_import_before_a_crash_is_followed_by_new_tapes_after_it(tmp_path: Path) -> None:
+    site = Site(tmp_path / "one", None)
+    async with site.running():
+        await site.life.policies.set([Rule("DEMO", "GLACIER", MIB, 2)])
+        site.library.ledger.note(CREATION_DUE)
+    async with site.running():
+        while await site.life.policies.is_due():  # noqa: ASYNC110 - the end of it is told to nobody
+            await asyncio.sleep(0)
+        assert len(await site.library.list_tapes()) == 2
 
 
 async def test_the_same_client_token_makes_no_second_tape(tmp_path: Path) -> None:

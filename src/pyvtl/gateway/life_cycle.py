@@ -76,7 +76,8 @@ class LifeCycle:
             exported=lambda barcode: loop.call_soon_threadsafe(self._exported, barcode),
             imported=lambda: loop.call_soon_threadsafe(self._imported.set),
         )
-        self._imported.set()
+        if await self.policies.is_due():
+            self._imported.set()
         tasks = [asyncio.create_task(self._make_due_tapes(), name="automatic tape creation")]
         if self.works is not None:
             self.works.resume()

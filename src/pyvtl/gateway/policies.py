@@ -53,13 +53,18 @@ class Policies:
         await in_thread(self._ledger.set_rules, [])
 
     async def apply(self) -> None:
-        """Make the tapes that are due since the last import, if there was one."""
+        """Make the tapes that are missing since the last import; called after each.
+
+        A crash in the middle leaves it due.
+        """
         async with self._making:
-            if not await in_thread(self._ledger.holds, CREATION_DUE):
-                return
-            await in_thread(self._ledger.settled, CREATION_DUE)
             for rule in await self.show():
                 await self._tell_failure(rule, self._make_missing)
+            await in_thread(self._ledger.settled, CREATION_DUE)
+
+    async def is_due(self) -> bool:
+        """Whether a crash came between an import and what it triggers."""
+        return await in_thread(self._ledger.holds, CREATION_DUE)
 
     async def _make_missing(self, rule: Rule) -> None:
         lying = await self._library.in_import_export()
