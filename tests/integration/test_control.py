@@ -63,6 +63,7 @@ async def test_library(gateway: Gateway) -> None:
                     "sessions": [],
                 },
             ],
+            "store": None,
         },
     )
 

@@ -579,7 +579,7 @@ def test_a_document_is_json_with_its_version() -> None:
         nonce="1" * 32,
     )
     assert json.loads(encode(head)) == {
-        "format": 1,
+        "format": 2,
         "barcode": TAPE,
         "tape_id": "0" * 32,
         "owner": "0" * 8,
@@ -589,4 +589,5 @@ def test_a_document_is_json_with_its_version() -> None:
         "manifest": None,
         "earlier": [],
         "nonce": "1" * 32,
+        "archive": None,
     }

@@ -9,6 +9,8 @@ from pyvtl.cloud.refusals import DocumentError
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 GatewayId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
+Whereabouts = Annotated[str, Field(pattern=r"^([0-9a-f]{8}|archive/[A-Za-z0-9]+)$")]
+"""Whose the prefix is that a pack lies in: a gateway's, or that of an archived tape."""
 Barcode = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")]
 Count = Annotated[int, Field(ge=0)]
 
@@ -45,22 +47,58 @@ class GatewayDocument(Document):
     adopted_by: GatewayId | None = None
 
 
+class Archive(_Values):
+    """What is to be known of a tape in the archive without reading more.  Times as in a label.
+
+    Until `locked_until` nobody may delete it, but who may bypass a GOVERNANCE lock.
+    """
+
+    archived_at: Count
+    capacity_bytes: Count
+    used_bytes: Count
+    created_at: Count
+    worm: bool
+    pool: str
+    storage_class: str
+    pool_entered_at: Count | None = None
+    retention_started_at: Count | None = None
+    retention_lock: Literal["NONE", "GOVERNANCE", "COMPLIANCE"] = "NONE"
+    locked_until: Count | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
+
+
+class Pool(Document):
+    """`pools/<id>.json`: a custom pool, which all gateways share."""
+
+    id: str
+    name: str
+    storage_class: Literal["GLACIER", "DEEP_ARCHIVE"]
+    retention_lock: Literal["NONE", "GOVERNANCE", "COMPLIANCE"]
+    lock_days: Count
+    status: Literal["ACTIVE", "DELETED"]
+
+
 class Head(Document):
     """`tapes/<barcode>/head.json`: whose the tape is, and the manifest that counts.
 
     `nonce` is another one in every head ever written, so that a writer knows its own.  `earlier`
-    are the manifests before, the latest first.
+    are the manifests before, the latest first.  `archive` is there from when the tape is archived
+    on, also while it is being retrieved and while it is retrieved, by the owner; it cannot be
+    written then.  Format 1 has none, nor such states.
     """
 
+    newest: ClassVar[int] = 2
+    format: Annotated[int, Field(ge=1)] = 2
     barcode: Barcode
     tape_id: Id
     owner: GatewayId
     epoch: Count
     generation: Count
-    state: Literal["active", "deleted"]
+    state: Literal["active", "deleted", "archived", "retrieving", "retrieved"]
     manifest: str | None
     earlier: tuple[str, ...] = ()
     nonce: Id
+    archive: Archive | None = None
 
 
 class End(_Values):
@@ -75,7 +113,7 @@ class PackEntry(_Values):
     """A pack that a tape needs, whose gateway wrote it, and where its header and footer are."""
 
     pack_id: Id
-    gateway: GatewayId
+    gateway: Whereabouts
     sequence: Count
     length: Count
     crc32c: Annotated[int, Field(ge=0, lt=1 << 32)]
@@ -101,6 +139,7 @@ class Manifest(Document):
     generation: Count
     epoch: Count
     write_protected: bool
+    worm: bool = False
     ends: tuple[End, ...]
     packs: tuple[PackEntry, ...]
     others: tuple[PackEntry, ...] = ()

@@ -10,6 +10,10 @@ MAPS = "maps/"
 KEYS = "keys/"
 GATEWAYS = "gateways/"
 SHREDDED = "shredded/"
+ARCHIVE = "archive/"
+ARCHIVED = "archived/"
+POOLS = "pools/"
+RETRIEVALS = "retrievals/"
 HEAD = "head.json"
 MANIFEST = re.compile(r"[0-9]+-([0-9]+)-[0-9a-f]{16}")
 
@@ -20,7 +24,12 @@ def pack_prefix(gateway: str) -> str:
 
 
 def pack_key(gateway: str, pack_id: str) -> str:
-    """A pack, under the gateway that wrote it; the pack id in hexadecimal."""
+    """A pack, under the gateway that wrote it; the pack id in hexadecimal.
+
+    What `archive_of` gives instead of a gateway stands for the archive of a tape.
+    """
+    if gateway.startswith(ARCHIVE):
+        return f"{gateway}/packs/{pack_id}"
     return f"{pack_prefix(gateway)}{pack_id}"
 
 
@@ -68,3 +77,48 @@ def key_key(barcode: str, key_id: str) -> str:
 def shredded_key(barcode: str) -> str:
     """Says that the key of a tape was destroyed on purpose."""
     return f"{SHREDDED}{barcode}"
+
+
+def archive_prefix(barcode: str) -> str:
+    """Where all of an archived tape is."""
+    return f"{ARCHIVE}{barcode}/"
+
+
+def archive_of(barcode: str) -> str:
+    """What is said to be the gateway of the packs that an archive has."""
+    return f"{ARCHIVE}{barcode}"
+
+
+def archived_pack_key(barcode: str, pack_id: str) -> str:
+    """A pack of an archived tape."""
+    return pack_key(archive_of(barcode), pack_id)
+
+
+def archived_map_key(barcode: str, name: str) -> str:
+    """A map of an archived tape, by the last part of its key."""
+    return f"{archive_prefix(barcode)}maps/{name}"
+
+
+def archived_manifest_key(barcode: str, generation: int, epoch: int) -> str:
+    """The manifest of an archived tape; an owner archives a tape once."""
+    return f"{archive_prefix(barcode)}manifest/{generation}-{epoch}"
+
+
+def archived_key(barcode: str) -> str:
+    """Says that the head of this tape may name an archive, so that archives can be listed."""
+    return f"{ARCHIVED}{barcode}"
+
+
+def pool_key(pool_id: str) -> str:
+    """A custom pool."""
+    return f"{POOLS}{pool_id}.json"
+
+
+def retrieval_prefix(gateway: str) -> str:
+    """Where tapes are asked for that a gateway is to retrieve."""
+    return f"{RETRIEVALS}{gateway}/"
+
+
+def retrieval_key(gateway: str, barcode: str) -> str:
+    """Asks a gateway to retrieve a tape."""
+    return f"{retrieval_prefix(gateway)}{barcode}"

@@ -14,6 +14,7 @@ from pyvtl.cloud.receiving import receive_file
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.spans import FinishedFile
 from pyvtl.cloud.taking import Taken, barcodes, take_over
+from pyvtl.media.attaching import NEEDS
 from pyvtl.media.shelf import CATALOG
 from pyvtl.store.catalog import Catalog
 from pyvtl.store.files import LocalFiles, write_file
@@ -25,8 +26,6 @@ from pyvtl.store.repository import TAPES as LOCAL_TAPES
 
 PULLING = "pulling"
 """Folder of what is on its way here: a tape moves to its place when it is whole, and ours."""
-NEEDS = "-needs"
-"""Ends the name of the folder of packs that a tape refers to and that belong to no tape here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +59,13 @@ async def _missing(store: ObjectStore, folder: Path) -> list[str]:
     """The tapes that the store has and the data folder has not."""
     names = await barcodes(store)
     absent = [name for name in names if not await asyncio.to_thread(is_here, folder, name)]
-    return [name for name in absent if not await _is_deleted(store, name)]
+    return [name for name in absent if not await _is_away(store, name)]
 
 
-async def _is_deleted(store: ObjectStore, barcode: str) -> bool:
+async def _is_away(store: ObjectStore, barcode: str) -> bool:
+    """Whether there is nothing to pull: it was deleted, or archived."""
     held = await read_head(store, barcode)
-    return held is not None and held.head.state == "deleted"
+    return held is None or held.head.state != "active"
 
 
 def is_here(folder: Path, barcode: str) -> bool:

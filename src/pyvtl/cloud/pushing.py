@@ -94,9 +94,12 @@ async def sweep_uploads(store: ObjectStore, gateway: str) -> None:
 async def push_deletion(
     store: ObjectStore, gateway: str, label: Label, needed: Callable[[PackIds], PackIds]
 ) -> None:
-    """Tell the store that a tape was deleted, if it is there and still ours."""
+    """Tell the store that a tape was deleted, if it is there and still ours.
+
+    One that is archived was only let go of here.
+    """
     held = await read_head(store, label.barcode)
-    if held is None or held.head.state == "deleted" or _of_another(held, label, gateway):
+    if held is None or held.head.state != "active" or _of_another(held, label, gateway):
         return
     there = Standing(held, await read_manifest(store, held.head))
     await commit_deletion(store, gateway, there, TapeAtRest(label, (), None, needed=needed))
@@ -147,6 +150,8 @@ async def _push_once(
     store: ObjectStore, gateway: str, tape: TapeAtRest, parts: asyncio.Semaphore | None
 ) -> Pushed:
     there = await _standing(store, gateway, tape)
+    if there.held is not None and there.held.head.state == "retrieved":
+        return Pushed(tape.label.barcode, len(tape.packs))
     await send_key(store, tape.label.barcode, tape.key)
     known = set(there.pack_ids)
     missing = iter([each for each in tape.packs if each[0].pack_id.hex() not in known])

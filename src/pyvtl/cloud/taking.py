@@ -36,6 +36,7 @@ def label_of(manifest: Manifest) -> Label:
         manifest.capacity_bytes,
         manifest.created_at,
         encrypted=manifest.key is not None,
+        worm=manifest.worm,
     )
 
 
@@ -74,6 +75,8 @@ async def active_head(store: ObjectStore, barcode: str) -> HeldHead:
         raise RefusedTapeError("it is not in the store")
     if held.head.state == "deleted":
         raise RefusedTapeError("it was deleted")
+    if held.head.state != "active":
+        raise RefusedTapeError(f"it is {held.head.state}: retrieve it from the archive")
     return held
 
 

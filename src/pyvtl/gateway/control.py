@@ -7,6 +7,15 @@
     DELETE /tapes/{barcode}
     POST   /tapes/{barcode}/protect      and /unprotect
     POST   /tapes/{barcode}/shred        destroy the key
+    POST   /tapes/{barcode}/archive      and /cancel-archival
+    POST   /tapes/{barcode}/retrieve     from the archive: Retrieve; and /cancel-retrieval
+    PUT    /tapes/{barcode}/pool         AssignPool
+    GET    /archive                      all archived tapes; /archive/{barcode}: one
+    DELETE /archive/{barcode}            ?bypass_governance=true passes such a lock
+    GET    /pools                        POST makes one: CreatePool; DELETE /pools/{id} closes it
+    GET    /policy                       the rules of automatic creation; PUT, DELETE
+    GET    /tags/{resource}              PUT adds, DELETE ?key=… removes
+    GET    /events                       the last events; ?follow=true: server-sent events
     POST   /tapes/{barcode}/recover      copy a fenced tape: RecoverTape
     GET    /cache                        what lies here of what the object store has
     POST   /cache/evict                  delete all copies that may go
@@ -19,60 +28,66 @@ An error has a status of 4xx or 5xx and a body {"error": name, "message": text}.
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import structlog
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from pyvtl.gateway.cache_desk import CacheDesk, CacheStatus
+from pyvtl.gateway.control_life import TAPE, Body, LifeHandlers, answer, body
 from pyvtl.gateway.errors import (
     GatewayError,
     InvalidRequestError,
+    PolicyNotFoundError,
+    PoolNotFoundError,
+    TagsNotFoundError,
+    TapeNotArchivedError,
     TapeNotFoundError,
 )
-from pyvtl.gateway.library import Library, Tape
+from pyvtl.gateway.library import Tape
+from pyvtl.gateway.life_cycle import LifeCycle
+from pyvtl.gateway.pools import DEFAULT_POOL
 from pyvtl.gateway.status import LibraryStatus
 
 log = structlog.get_logger()
 
 LARGEST_REQUEST: Final = 1 << 16
 
-STATUS: Final[Mapping[type[GatewayError], int]] = {InvalidRequestError: 400, TapeNotFoundError: 404}
+STATUS: Final[Mapping[type[GatewayError], int]] = {
+    InvalidRequestError: 400,
+    TapeNotFoundError: 404,
+    TapeNotArchivedError: 404,
+    PoolNotFoundError: 404,
+    PolicyNotFoundError: 404,
+    TagsNotFoundError: 404,
+}
 """HTTP status by error; any other error is 409 Conflict."""
 
-TAPE = TypeAdapter(Tape)
 TAPES = TypeAdapter(list[Tape])
 LIBRARY_STATUS = TypeAdapter(LibraryStatus)
 CACHE_STATUS = TypeAdapter(CacheStatus)
 
 
-Body = TypeVar("Body", bound=BaseModel)
-
-
-class CreateTapes(BaseModel):
+class CreateTapes(Body):
     """Make `count` tapes with made-up barcodes that begin with `prefix`, or one of `barcode`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     size_bytes: int
     prefix: str | None = None
     barcode: str | None = None
     count: int = 1
+    pool: str = DEFAULT_POOL
+    worm: bool = False
 
 
-class RecoverTape(BaseModel):
+class RecoverTape(Body):
     """Copy what this gateway has of a tape to a new one of that barcode."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     barcode: str
 
 
-class WarmTape(BaseModel):
+class WarmTape(Body):
     """Have pieces of a tape here, from the one numbered `first` on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     first: int = Field(0, ge=0)
 
@@ -81,9 +96,9 @@ class Handlers:
     """One method for each request."""
 
     def __init__(
-        self, library: Library, status: Callable[[], LibraryStatus], cache: CacheDesk
+        self, life: LifeCycle, status: Callable[[], LibraryStatus], cache: CacheDesk
     ) -> None:
-        self._library, self._cache = library, cache
+        self._life, self._library, self._cache = life, life.library, cache
         self._status = status
 
     def routes(self) -> list[web.RouteDef]:
@@ -106,42 +121,43 @@ class Handlers:
         ]
 
     async def show_library(self, request: web.Request) -> web.Response:
-        return _answer(LIBRARY_STATUS, self._status())
+        return answer(LIBRARY_STATUS, self._status())
 
     async def list_tapes(self, request: web.Request) -> web.Response:
-        return _answer(TAPES, await self._library.list_tapes())
+        return answer(TAPES, await self._library.list_tapes())
 
     async def create_tapes(self, request: web.Request) -> web.Response:
-        wanted = await _wanted(CreateTapes, request)
-        return _answer(TAPES, await self._library.create_tapes(**wanted.model_dump()))
+        wanted = await body(request, CreateTapes)
+        await self._life.pools.active(wanted.pool)
+        return answer(TAPES, await self._library.create_tapes(**wanted.model_dump()))
 
     async def show_tape(self, request: web.Request) -> web.Response:
-        return _answer(TAPE, await self._library.show_tape(_barcode(request)))
+        return answer(TAPE, await self._library.show_tape(_barcode(request)))
 
     async def delete_tape(self, request: web.Request) -> web.Response:
         await self._library.delete_tape(_barcode(request))
         return web.json_response(None)
 
     async def protect_tape(self, request: web.Request) -> web.Response:
-        return _answer(TAPE, await self._library.protect_tape(_barcode(request), True))
+        return answer(TAPE, await self._library.protect_tape(_barcode(request), True))
 
     async def unprotect_tape(self, request: web.Request) -> web.Response:
-        return _answer(TAPE, await self._library.protect_tape(_barcode(request), False))
+        return answer(TAPE, await self._library.protect_tape(_barcode(request), False))
 
     async def shred_tape(self, request: web.Request) -> web.Response:
-        return _answer(TAPE, await self._library.shred_tape(_barcode(request)))
+        return answer(TAPE, await self._library.shred_tape(_barcode(request)))
 
     async def recover_tape(self, request: web.Request) -> web.Response:
-        wanted = await _wanted(RecoverTape, request)
+        wanted = await body(request, RecoverTape)
         tape = await self._library.recover_tape(_barcode(request), wanted.barcode)
-        return _answer(TAPE, tape)
+        return answer(TAPE, tape)
 
     async def show_cache(self, request: web.Request) -> web.Response:
-        return _answer(CACHE_STATUS, await self._cache.status())
+        return answer(CACHE_STATUS, await self._cache.status())
 
     async def evict(self, request: web.Request) -> web.Response:
         await self._cache.evict()
-        return _answer(CACHE_STATUS, await self._cache.status())
+        return answer(CACHE_STATUS, await self._cache.status())
 
     async def pin_tape(self, request: web.Request) -> web.Response:
         await self._cache.pin(_barcode(request), wanted=True)
@@ -152,25 +168,13 @@ class Handlers:
         return web.json_response(None)
 
     async def warm_tape(self, request: web.Request) -> web.Response:
-        wanted = await _wanted(WarmTape, request)
+        wanted = await body(request, WarmTape)
         warmed = await self._cache.warm(_barcode(request), wanted.first)
         return web.json_response(warmed._asdict())
 
 
-async def _wanted(kind: type[Body], request: web.Request) -> Body:
-    """The body of a request.  Raises InvalidRequestError."""
-    try:
-        return kind.model_validate_json(await request.read())
-    except ValidationError as error:
-        raise InvalidRequestError(str(error)) from None
-
-
 def _barcode(request: web.Request) -> str:
     return request.match_info["barcode"]
-
-
-def _answer(kind: TypeAdapter[Any], value: Any) -> web.Response:
-    return web.Response(body=kind.dump_json(value), content_type="application/json")
 
 
 @web.middleware
@@ -194,16 +198,22 @@ def _refusal(name: str, message: str, status: int) -> web.Response:
     return web.json_response({"error": name, "message": message}, status=status)
 
 
+async def _end(life: LifeCycle) -> None:
+    """Let those go who wait for events."""
+    life.events.end()
+
+
 @asynccontextmanager
 async def serve_control(
     listener: socket.socket,
-    library: Library,
+    life: LifeCycle,
     status: Callable[[], LibraryStatus],
     cache: CacheDesk,
 ) -> AsyncIterator[None]:
     """Answer requests on a listening socket, which is closed at the end."""
     app = web.Application(middlewares=[errors_as_json], client_max_size=LARGEST_REQUEST)
-    app.add_routes(Handlers(library, status, cache).routes())
+    app.add_routes([*Handlers(life, status, cache).routes(), *LifeHandlers(life).routes()])
+    app.on_shutdown.append(lambda _app: _end(life))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

@@ -12,6 +12,7 @@ import structlog
 
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.reading import StoreSource
+from pyvtl.cloud.retrieving import Retriever
 from pyvtl.cloud.uploading import Uploader, uploading
 from pyvtl.config.model import Config
 from pyvtl.device.changer.changer import MediumChanger
@@ -21,8 +22,11 @@ from pyvtl.gateway import devices
 from pyvtl.gateway.cache_desk import CacheDesk
 from pyvtl.gateway.control_socket import listening_socket
 from pyvtl.gateway.errors import GatewayError, told_as_gateway_errors
+from pyvtl.gateway.events import Events
 from pyvtl.gateway.folder import DataFolder
+from pyvtl.gateway.ledger import Ledger
 from pyvtl.gateway.library import Library
+from pyvtl.gateway.life_cycle import LifeCycle
 from pyvtl.gateway.object_store import (
     agree_once,
     opened_store,
@@ -30,9 +34,12 @@ from pyvtl.gateway.object_store import (
     told_as_store_errors,
 )
 from pyvtl.gateway.service import cache_limits, master_secret, node, server_limits, uploading_pace
+from pyvtl.gateway.states import READ_ONLY
 from pyvtl.gateway.status import LibraryStatus, library_status, store_status
+from pyvtl.gateway.tape_shelf import TapeShelf
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.inventory import Inventory
+from pyvtl.media.medium import Medium
 from pyvtl.media.vault import Vault
 from pyvtl.scsi.target import Target
 from pyvtl.server.portal import Server
@@ -48,12 +55,13 @@ DRIVE_OVERHEAD: Final = 4 << 20
 class Gateway:
     """A library that initiators can log in to.  `async with Gateway(config)` serves it.
 
-    After the start there are `gateway_id`, `library`, and `portals` with their real ports.
+    After the start there are `gateway_id`, `library`, `life`, and `portals` with their real ports.
     Starting raises GatewayError.
     """
 
     gateway_id: str
     library: Library
+    life: LifeCycle
     vault: Vault
     portals: Sequence[PortalAddress]
     uploader: Uploader | None = None
@@ -95,10 +103,11 @@ class Gateway:
         async with AsyncExitStack() as stack:
             vault = self.vault = await self._open_vault(stack)
             await self._upload(vault, stack)
-            self.library = await self._assemble(vault, stack)
+            self.library, self.life = await self._assemble(vault, stack)
             control = listening_socket(self.config.gateway.data_dir)
             stack.callback(control.close)
             await self._listen(stack)
+            await stack.enter_async_context(self.life.running())
             await stack.enter_async_context(self._serve_control(control))
             self._running = stack.pop_all()
         log.info("gateway.started", gateway=self.gateway_id, portals=[str(p) for p in self.portals])
@@ -126,7 +135,7 @@ class Gateway:
         # aiohttp takes longer to import than all else together: initiators need not wait for it.
         from pyvtl.gateway.control import serve_control  # noqa: PLC0415 - see above
 
-        return serve_control(listener, self.library, self.status, CacheDesk(self.vault))
+        return serve_control(listener, self.life, self.status, CacheDesk(self.vault))
 
     async def _open_vault(self, stack: AsyncExitStack) -> Vault:
         settings = self.config
@@ -203,20 +212,32 @@ class Gateway:
         for bay in self.library.bays.values():
             await bay.seal(barcode)
 
-    async def _assemble(self, vault: Vault, stack: AsyncExitStack) -> Library:
+    async def _assemble(self, vault: Vault, stack: AsyncExitStack) -> tuple[Library, LifeCycle]:
         """Changer and drives; what was in a drive is on its way into it."""
         with told_as_gateway_errors():
             places = await asyncio.to_thread(vault.places)
             inventory = Inventory(self.config.library.geometry, places)
-        bays = devices.bays(self.config, self.gateway_id, vault.open, self._admission())
+        ledger = await asyncio.to_thread(Ledger, self.config.gateway.data_dir)
+        stack.push_async_callback(asyncio.to_thread, ledger.close)
+        opened = partial(open_volume, vault, ledger)
+        bays = devices.bays(self.config, self.gateway_id, opened, self._admission())
         identity = aws_changer.identity(self.gateway_id)
         changer = MediumChanger(identity, inventory, bays, vault)
-        library = Library(vault, changer, bays, self._shred_in_store)
+        events = Events(self.gateway_id)
+        library = Library(vault, changer, bays, ledger, events, shred_in_store=self._shred_in_store)
+        life = LifeCycle(library, events, self._shelf(vault))
         stack.push_async_callback(_close_drives, library)
-        await library.place_the_unplaced()
+        await library.take_stock()
         loading = asyncio.create_task(_load_again(changer))
         stack.push_async_callback(_finished, loading)
-        return library
+        return library, life
+
+    def _shelf(self, vault: Vault) -> TapeShelf | None:
+        """The archive, if there is an object store."""
+        if self._objects is None:
+            return None
+        retriever = Retriever(self._objects, self.config.gateway.data_dir)
+        return TapeShelf(self._objects, self.gateway_id, vault, retriever)
 
     async def _listen(self, stack: AsyncExitStack) -> None:
         for address in self.config.open_addresses:
@@ -245,6 +266,12 @@ class Gateway:
         units = [self.library.changer, *(bay.drive for bay in self.library.bays.values())]
         names = [self.changer_name, *self.drive_names]
         return {name: Target({0: unit}) for name, unit in zip(names, units, strict=True)}
+
+
+def open_volume(vault: Vault, ledger: Ledger, barcode: str) -> Medium:
+    """Open a tape, read-only if its status says so.  Blocks."""
+    record = ledger.find(barcode)
+    return vault.open(barcode, read_only=record is not None and record.status in READ_ONLY)
 
 
 def _mended(barcode: str, what: str) -> None:

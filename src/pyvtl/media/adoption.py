@@ -24,6 +24,17 @@ def says_deleted(files: FileLayer, folder: Path) -> bool:
         return False
 
 
+def says_worm(files: FileLayer, folder: Path) -> bool:
+    """Whether the label in a folder says that its tape can only be appended to.
+
+    What is written on a tape says so too: a label that is lost unsets nothing there.
+    """
+    try:
+        return read_label(files, folder).worm
+    except (DamageError, FileNotFoundError):
+        return False
+
+
 def row_from_segments(files: FileLayer, folder: Path) -> TapeRow:
     """A tape without its label, as its segments tell it; a blank one when they do not."""
     try:  # Telling whose a segment is takes no key.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pyvtl.media.adoption import says_worm
 from pyvtl.store.errors import ShreddedError
 from pyvtl.store.files import read_file
 from pyvtl.store.keys import KEY_FILE, Keyring, is_encrypted
@@ -80,7 +81,7 @@ def described(
         return path if path is not None and path.exists() else stored(pack_id)
 
     return TapeAtRest(
-        replace(label, encrypted=encrypted),
+        replace(label, encrypted=encrypted, worm=says_worm(folder.files, folder.path)),
         tuple((p, folder.path / file_name(p.sequence, p.pack_id)) for p in packs),
         damage,
         read_file(folder.files, folder.path / KEY_FILE) if encrypted else None,

@@ -77,9 +77,13 @@ class Motion:
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What belongs to the cartridge and travels with it."""
+    """What belongs to the cartridge and travels with it.
+
+    A `worm` medium can only be appended to; that is set when it is made, and never changes.
+    """
 
     write_protected: bool = False
+    worm: bool = False
 
 
 class MediumError(Exception):
@@ -95,6 +99,10 @@ class UnavailableError(MediumError):
 
     Nothing was changed, and nothing is wrong with the medium: the same may work later.
     """
+
+
+class AppendOnlyError(MediumError):
+    """What is recorded on a WORM medium cannot be changed.  Nothing was."""
 
 
 class StorageFullError(MediumError):
@@ -164,8 +172,9 @@ class Medium(Protocol):
     def start_writing(self, at: Position) -> None:
         """The next `append` writes at `at`, which drops what follows; until then nothing changes.
 
-        Raises DamagedError when the medium is read-only because of damage; UnavailableError when
-        what it takes to go on there is kept elsewhere.
+        Raises DamagedError when the medium is read-only because of damage; AppendOnlyError when
+        something is recorded behind `at` on a WORM medium; UnavailableError when what it
+        takes to go on there is kept elsewhere.
         """
         ...
 
@@ -182,7 +191,7 @@ class Medium(Protocol):
         ...
 
     def truncate(self, at: Position) -> None:
-        """Make `at` the end of data, durably (SSC-5 ERASE)."""
+        """Make `at` the end of data, durably (SSC-5 ERASE).  Raises as `start_writing`."""
         ...
 
     def sync(self) -> None:
@@ -197,7 +206,7 @@ class Medium(Protocol):
         ...
 
     def set_attributes(self, attributes: Attributes) -> None:
-        """Change the attributes, durably."""
+        """Change the attributes, durably; `worm` stays as it is."""
         ...
 
     def close(self) -> None:

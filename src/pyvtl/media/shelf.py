@@ -5,7 +5,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from pyvtl.media.adoption import has_tape, row_from_segments, row_of, says_deleted
+from pyvtl.media.adoption import (
+    has_tape,
+    row_from_segments,
+    row_of,
+    says_deleted,
+    says_worm,
+)
 from pyvtl.media.at_rest import PackIds
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.claims import Claims, InUseError
@@ -149,7 +155,8 @@ class Shelf:
             self._tapes[row.barcode] = row._replace(damage=damage)
 
     def _load(self, row: TapeRow) -> Cartridge:
-        blank = AttributesFrame(capacity_0=row.capacity_bytes)
+        worm = says_worm(self._files, self._tapes_folder / row.barcode)
+        blank = AttributesFrame(capacity_0=row.capacity_bytes, worm=worm)
         known = self._catalog.known(row.barcode)
         follow = partial(self._catalog.follow, row.barcode)
         return Cartridge(self._keyring.unlocked(self._folder(row)), blank, known, follow)

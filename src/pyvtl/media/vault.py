@@ -1,14 +1,15 @@
 """All cartridges of a data folder: make, open, list and delete them, and keep where they lie."""
 
+import json
 import secrets
 import time
 from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from pyvtl.media.adoption import row_of
+from pyvtl.media.adoption import row_of, says_worm
 from pyvtl.media.at_rest import TapeAtRest, tape_at_rest
-from pyvtl.media.attaching import TapeAway, attach
+from pyvtl.media.attaching import TapeAway, TapeBrought, attach, take_in, take_in_others
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.copying import copy_objects
 from pyvtl.media.inventory import Moves, Place
@@ -33,8 +34,11 @@ class Vault(Shelf):
     Raises MediumError when there is no such tape, StorageFailedError when the disk fails.
     """
 
-    def create(self, barcode: str, capacity_bytes: int) -> Volume:
-        """Make a blank tape; it lies nowhere yet.  A barcode is never used twice: MediumError."""
+    def create(self, barcode: str, capacity_bytes: int, *, worm: bool = False) -> Volume:
+        """Make a blank tape; it lies nowhere yet.  A barcode is never used twice: MediumError.
+
+        A `worm` tape can only be appended to, for ever.
+        """
         if barcode in self._tapes or not barcode.isalnum():
             raise MediumError(
                 f"a tape cannot have the barcode {barcode}: it is taken or no barcode"
@@ -46,16 +50,21 @@ class Vault(Shelf):
             self._files.sync_folder(self._tapes_folder)
             if self._encrypt:
                 self._keyring.make(folder)
-            write_label(self._files, folder, replace(label_of(row), encrypted=self._encrypt))
+            label = replace(label_of(row), encrypted=self._encrypt, worm=worm)
+            write_label(self._files, folder, label)
             self._put(row)
         return self._volume(row)
 
-    def open(self, barcode: str) -> Cartridge:
-        """Load a tape: it is recovered if a crash interrupted it.  Once at a time."""
+    def open(self, barcode: str, *, read_only: bool = False) -> Cartridge:
+        """Load a tape: it is recovered if a crash interrupted it.  Once at a time.
+
+        One that is `read_only` shows itself write-protected, and nothing on it changes.
+        """
         with self._claim(barcode) as row, storing():
             if (owner := self.uploads.fenced(barcode)) is not None:
                 raise MediumError(f"tape {barcode} is fenced: {owner}")
             cartridge = self._load(row)
+            cartridge.read_only = read_only
             self._note_damage(row, cartridge.damage)
             self._open[barcode] = cartridge
         return cartridge
@@ -104,6 +113,15 @@ class Vault(Shelf):
                 self._stored.find,
             )
         return replace(tape, needed=self.needed)
+
+    def is_worm(self, barcode: str) -> bool:
+        """Whether the label of a tape says that it can only be appended to."""
+        return says_worm(self._files, self._tapes_folder / barcode)
+
+    def check_key(self, barcode: str, key: bytes) -> None:
+        """Raise MediumError unless the key given opens what a `key.json` wraps."""
+        with storing():
+            self._keyring.unwrap(barcode, json.loads(key))
 
     def snapshot(self, barcode: str) -> TapeAtRest | None:
         """The closed packs of a tape, also while a drive writes it; None where there are none yet.
@@ -193,6 +211,20 @@ class Vault(Shelf):
                 del self._tapes[row.barcode]
             raise
         return self._volume(self._tapes[row.barcode])
+
+    def take_in(self, tape: TapeBrought) -> None:
+        """Have a tape whose segments were brought, also one that was let go of by `delete`.
+
+        All of it stays here as long as the tape does.  Once more is no error.
+        """
+        with storing():
+            take_in(self._files, self._tapes_folder, self._catalog, tape)
+            row = row_of(tape.label)
+            self._put(row)
+            self._look_into(row)
+            take_in_others(self._files, self._tapes_folder, self._catalog, tape)
+            self.put_stored(row.barcode, tape.stored)
+            self.cache.pin(row.barcode)
 
     @property
     def indexing(self) -> bool:

@@ -70,6 +70,13 @@ class CatalogReferences:
         with self._catalog.transaction() as db:
             db.executemany(f"{kept} {known}", [(p, barcode, p) for p in pack_ids])
 
+    def keep_at(self, barcode: str, places: Collection[tuple[int, bytes]]) -> None:
+        """Keep packs that lie in a folder, for as long as any pack refers to them."""
+        kept = "INSERT OR IGNORE INTO kept_packs SELECT ?, ?, ? WHERE NOT EXISTS"
+        known = "(SELECT 1 FROM packs WHERE pack_id=?)"
+        with self._catalog.transaction() as db:
+            db.executemany(f"{kept} {known}", [(p, barcode, n, p) for n, p in places])
+
     def drop(self, holders: Collection[bytes]) -> list[tuple[str, int, bytes]]:
         held = [h for h in holders if self._has_rows(h)]
         if not held or not self.complete:
@@ -103,6 +110,11 @@ class CatalogReferences:
     def kept(self, barcode: str) -> set[bytes]:
         rows = "SELECT pack_id FROM kept_packs WHERE barcode=?"
         return {row[0] for row in self._catalog.query(rows, barcode)}
+
+    def unkeep(self, pack_ids: Collection[bytes]) -> None:
+        """Packs that were kept for those that refer to them are a tape's own again."""
+        with self._catalog.transaction() as db:
+            db.executemany("DELETE FROM kept_packs WHERE pack_id=?", [(p,) for p in pack_ids])
 
     def all_kept(self) -> set[bytes]:
         """The packs that are kept for those that refer to them, of all tapes."""
