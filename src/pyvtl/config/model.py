@@ -10,7 +10,7 @@ from pyvtl.cloud.location import Location, parse_location
 from pyvtl.cloud.patience import Patience
 from pyvtl.cloud.s3_options import AddressingStyle, Encryption, S3Options
 from pyvtl.config.folder import default_data_dir
-from pyvtl.config.types import Portals, Seconds, Size, is_loopback
+from pyvtl.config.types import API_PORT, ApiAddress, Portals, Seconds, Size, is_loopback
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.inventory import Geometry
 
@@ -18,6 +18,7 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 LAST_ELEMENT_ADDRESS = 0xFFFF
 MASTER_KEY = re.compile(rb"[0-9a-fA-F]{64}")
 MIN_PASSPHRASE = 12
+MIN_API_SECRET = 16
 MIN_SECRET, MAX_SECRET = 12, 16
 """CHAP secrets in bytes: RFC 7143 section 12.1.3 asks for 96 bits, initiators take up to 16."""
 
@@ -304,6 +305,53 @@ class StoreSection(Section):
         return Patience(self.attempts)
 
 
+class ApiSection(Section):
+    """The AWS Storage Gateway API: where, and what its clients sign with."""
+
+    listen: ApiAddress = Field(
+        PortalAddress("127.0.0.1", API_PORT), description="address to serve it on, or off"
+    )
+    region: str = Field(
+        "us-east-1", pattern=r"^[a-z0-9-]{1,25}$", description="region that clients have to name"
+    )
+    account_id: str = Field(
+        "000000000000",
+        pattern=r"^\d{12}$",
+        description="account in the names of tapes and all else",
+    )
+    access_key_id: str | None = Field(
+        None, pattern=r"^\w{16,128}$", description="key id; made at the first start if not set"
+    )
+    secret_access_key: SecretStr | None = Field(None, description="the secret to it")
+    secret_access_key_file: Path | None = Field(None, description="file that holds it instead")
+    tls_cert: Path | None = Field(None, description="certificate, to serve HTTPS (PEM)")
+    tls_key: Path | None = Field(None, description="the private key to it (PEM)")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.secret_access_key is not None and self.secret_access_key_file is not None:
+            raise ValueError("give secret_access_key or secret_access_key_file, not both")
+        try:
+            secret = self.secret
+        except OSError as error:
+            raise ValueError(f"secret_access_key_file cannot be read: {error}") from None
+        if (self.access_key_id is None) != (secret is None):
+            raise ValueError(
+                "access_key_id and secret_access_key (or secret_access_key_file) go together"
+            )
+        if secret is not None and len(secret) < MIN_API_SECRET:
+            raise ValueError(f"secret_access_key must have {MIN_API_SECRET} characters or more")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key go together")
+        return self
+
+    @property
+    def secret(self) -> str | None:
+        """The secret access key, from wherever it is kept."""
+        secret = _secret(self.secret_access_key, self.secret_access_key_file)
+        return None if secret is None else secret.decode()
+
+
 class LogsSection(Section):
     """What is logged, and in which form."""
 
@@ -324,6 +372,7 @@ class Config(Section):
     library: LibrarySection = Field(default_factory=LibrarySection)
     drive: DriveSection = Field(default_factory=DriveSection)
     store: StoreSection = Field(default_factory=StoreSection)
+    api: ApiSection = Field(default_factory=ApiSection)
     logs: LogsSection = Field(default_factory=LogsSection)
 
     @property

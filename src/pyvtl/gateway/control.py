@@ -8,24 +8,28 @@
     POST   /tapes/{barcode}/protect      and /unprotect
     POST   /tapes/{barcode}/shred        destroy the key
 
+Requests about the gateway itself are in `control_settings`.
+
 An error has a status of 4xx or 5xx and a body {"error": name, "message": text}.
 """
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from pyvtl.gateway.control_settings import SettingsHandlers, Wanted, answer, asked
 from pyvtl.gateway.errors import (
     GatewayError,
     InvalidRequestError,
     TapeNotFoundError,
 )
-from pyvtl.gateway.library import Library, Tape
+from pyvtl.gateway.gateway import Gateway
+from pyvtl.gateway.library import Tape
 from pyvtl.gateway.status import LibraryStatus
 
 log = structlog.get_logger()
@@ -40,10 +44,8 @@ TAPES = TypeAdapter(list[Tape])
 LIBRARY_STATUS = TypeAdapter(LibraryStatus)
 
 
-class CreateTapes(BaseModel):
+class CreateTapes(Wanted):
     """Make `count` tapes with made-up barcodes that begin with `prefix`, or one of `barcode`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     size_bytes: int
     prefix: str | None = None
@@ -54,13 +56,15 @@ class CreateTapes(BaseModel):
 class Handlers:
     """One method for each request."""
 
-    def __init__(self, library: Library, status: Callable[[], LibraryStatus]) -> None:
-        self._library = library
-        self._status = status
+    def __init__(self, gateway: Gateway) -> None:
+        self._library = gateway.library
+        self._status = gateway.status
+        self._settings = SettingsHandlers(gateway)
 
     def routes(self) -> list[web.RouteDef]:
         """The table at the top of this module."""
         return [
+            *self._settings.routes(),
             web.get("/library", self.show_library),
             web.get("/tapes", self.list_tapes),
             web.post("/tapes", self.create_tapes),
@@ -72,41 +76,34 @@ class Handlers:
         ]
 
     async def show_library(self, request: web.Request) -> web.Response:
-        return _answer(LIBRARY_STATUS, self._status())
+        return answer(LIBRARY_STATUS, self._status())
 
     async def list_tapes(self, request: web.Request) -> web.Response:
-        return _answer(TAPES, await self._library.list_tapes())
+        return answer(TAPES, await self._library.list_tapes())
 
     async def create_tapes(self, request: web.Request) -> web.Response:
-        try:
-            wanted = CreateTapes.model_validate_json(await request.read())
-        except ValidationError as error:
-            raise InvalidRequestError(str(error)) from None
-        return _answer(TAPES, await self._library.create_tapes(**wanted.model_dump()))
+        wanted = await asked(CreateTapes, request)
+        return answer(TAPES, await self._library.create_tapes(**wanted.model_dump()))
 
     async def show_tape(self, request: web.Request) -> web.Response:
-        return _answer(TAPE, await self._library.show_tape(_barcode(request)))
+        return answer(TAPE, await self._library.show_tape(_barcode(request)))
 
     async def delete_tape(self, request: web.Request) -> web.Response:
         await self._library.delete_tape(_barcode(request))
         return web.json_response(None)
 
     async def protect_tape(self, request: web.Request) -> web.Response:
-        return _answer(TAPE, await self._library.protect_tape(_barcode(request), True))
+        return answer(TAPE, await self._library.protect_tape(_barcode(request), True))
 
     async def unprotect_tape(self, request: web.Request) -> web.Response:
-        return _answer(TAPE, await self._library.protect_tape(_barcode(request), False))
+        return answer(TAPE, await self._library.protect_tape(_barcode(request), False))
 
     async def shred_tape(self, request: web.Request) -> web.Response:
-        return _answer(TAPE, await self._library.shred_tape(_barcode(request)))
+        return answer(TAPE, await self._library.shred_tape(_barcode(request)))
 
 
 def _barcode(request: web.Request) -> str:
     return request.match_info["barcode"]
-
-
-def _answer(kind: TypeAdapter[Any], value: Any) -> web.Response:
-    return web.Response(body=kind.dump_json(value), content_type="application/json")
 
 
 @web.middleware
@@ -131,12 +128,10 @@ def _refusal(name: str, message: str, status: int) -> web.Response:
 
 
 @asynccontextmanager
-async def serve_control(
-    listener: socket.socket, library: Library, status: Callable[[], LibraryStatus]
-) -> AsyncIterator[None]:
+async def serve_control(listener: socket.socket, gateway: Gateway) -> AsyncIterator[None]:
     """Answer requests on a listening socket, which is closed at the end."""
     app = web.Application(middlewares=[errors_as_json], client_max_size=LARGEST_REQUEST)
-    app.add_routes(Handlers(library, status).routes())
+    app.add_routes(Handlers(gateway).routes())
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

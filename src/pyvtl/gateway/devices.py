@@ -28,7 +28,7 @@ def drive_name(gateway_id: str, number: int) -> str:
 
 
 def bays(
-    config: Config, gateway_id: str, open_volume: Callable[[str], Medium]
+    config: Config, gateway_id: str, open_volume: Callable[[str], Medium], addresses: range
 ) -> Mapping[int, DriveBay]:
     """All drives by element address, empty."""
     memory = MemoryPool(
@@ -37,7 +37,6 @@ def bays(
         most_bytes=config.drive.buffer,
     )
     drives = _drives(config, gateway_id, memory)
-    addresses = config.library.geometry.drives
     return {
         address: DriveBay(drive, open_volume)
         for address, drive in zip(addresses, drives, strict=True)

@@ -11,21 +11,28 @@ import structlog
 
 from pyvtl.config.model import Config
 from pyvtl.device.changer.changer import MediumChanger
-from pyvtl.device.profile import aws_changer
 from pyvtl.gateway import devices
+from pyvtl.gateway.bandwidth import Bandwidth
+from pyvtl.gateway.changer_type import ChangerTypes
+from pyvtl.gateway.chap import Chap
 from pyvtl.gateway.control_socket import listening_socket
-from pyvtl.gateway.errors import GatewayError, told_as_gateway_errors
+from pyvtl.gateway.errors import told_as_gateway_errors
+from pyvtl.gateway.figures import StorageFigures, local_figures
 from pyvtl.gateway.folder import DataFolder
+from pyvtl.gateway.information import About, State
 from pyvtl.gateway.library import Library
-from pyvtl.gateway.service import master_secret, node, server_limits
+from pyvtl.gateway.owned import Owned
+from pyvtl.gateway.portals import Portals
+from pyvtl.gateway.requests import Requests
+from pyvtl.gateway.service import chap_credentials, master_secret, node, server_limits
 from pyvtl.gateway.status import LibraryStatus, library_status
 from pyvtl.iscsi.node import PortalAddress
-from pyvtl.media.inventory import Inventory
 from pyvtl.media.vault import Vault
 from pyvtl.scsi.target import Target
 from pyvtl.server.portal import Server
 from pyvtl.store.dedup import Scope
 from pyvtl.store.files import FileLayer
+from pyvtl.store.repository import TAPES
 
 log = structlog.get_logger()
 
@@ -33,13 +40,17 @@ log = structlog.get_logger()
 class Gateway:
     """A library that initiators can log in to.  `async with Gateway(config)` serves it.
 
-    After the start there are `gateway_id`, `library`, and `portals` with their real ports.
-    Starting raises GatewayError.
+    After the start there are `gateway_id`, `library`, `portals` with their real ports, and those
+    who look after the rest of what is kept.  Starting raises GatewayError.
     """
 
     gateway_id: str
     library: Library
-    portals: Sequence[PortalAddress]
+    about: About
+    chap: Chap
+    bandwidth: Bandwidth
+    requests: Requests
+    changer_types: ChangerTypes
 
     def __init__(self, config: Config | None = None, files: FileLayer | None = None) -> None:
         """`files` is what tapes are kept on, when it is not the file system as it is."""
@@ -55,9 +66,19 @@ class Gateway:
         await self.stop()
 
     @property
+    def portals(self) -> Sequence[PortalAddress]:
+        """Where initiators connect."""
+        return self._portals.addresses
+
+    @property
     def changer_name(self) -> str:
         """Target name of the changer."""
         return devices.changer_name(self.gateway_id)
+
+    @property
+    def target_names(self) -> Sequence[str]:
+        """Target names of all devices, the changer's first."""
+        return [self.changer_name, *self.drive_names]
 
     @property
     def drive_names(self) -> Sequence[str]:
@@ -84,16 +105,52 @@ class Gateway:
 
     def status(self) -> LibraryStatus:
         """The library as it is now."""
-        names = [self.changer_name, *self.drive_names]
         return library_status(
-            self.gateway_id, self.portals, self.library, names, self._server.sessions()
+            self.gateway_id,
+            self.portals,
+            self.library,
+            self.target_names,
+            self._portals.sessions(),
         )
+
+    async def shut_down(self) -> None:
+        """Take no logins until `open_up`, also after a restart; GatewayNotFoundError."""
+        await self.about.enter(State.SHUT_DOWN)
+        await self._portals.shut()
+
+    async def open_up(self) -> None:
+        """Take logins again; GatewayNotFoundError once it is deleted."""
+        await self.about.enter(State.RUNNING)
+        await self._portals.open()
+
+    async def delete(self) -> None:
+        """Serve no more, and be unknown to the management API: GatewayInUseError with tapes."""
+        await self.library.with_all_tapes(lambda tapes: self.about.delete(len(tapes)))
+        await self._portals.shut()
+
+    async def activate(self, key: str, name: str, zone: str) -> None:
+        """Serve again after a deletion; ActivationKeyError."""
+        await self.about.activate(key, name, zone)
+        await self._portals.open()
+
+    async def change_changer(self, name: str) -> None:
+        """Have the changer be another product; DeviceInUseError with an initiator logged in."""
+        await self.changer_types.change(
+            name,
+            self.library,
+            lambda: self._portals.sessions_of(self.changer_name),
+            lambda: self._portals.end_sessions(self.changer_name, "the changer changed its type"),
+        )
+
+    async def figures(self) -> StorageFigures:
+        """How much room there is for tapes, and what of it they use."""
+        return await local_figures(self.config.gateway.data_dir / TAPES)
 
     def _serve_control(self, listener: socket.socket) -> AbstractAsyncContextManager[None]:
         # aiohttp takes longer to import than all else together: initiators need not wait for it.
         from pyvtl.gateway.control import serve_control  # noqa: PLC0415 - see above
 
-        return serve_control(listener, self.library, self.status)
+        return serve_control(listener, self)
 
     async def _open_vault(self, stack: AsyncExitStack) -> Vault:
         settings = self.config
@@ -101,6 +158,7 @@ class Gateway:
         folder = await asyncio.to_thread(DataFolder, path)
         stack.callback(folder.close)
         self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.gateway.id)
+        await self._read_owned()
         store = settings.store
         open_vault = partial(
             Vault,
@@ -117,14 +175,29 @@ class Gateway:
         stack.push_async_callback(asyncio.to_thread, vault.close)
         return vault
 
+    async def _read_owned(self) -> None:
+        """What is kept beside the tapes."""
+        path = self.config.gateway.data_dir
+        owned = await asyncio.to_thread(Owned.read, path, self.gateway_id, self.config)
+        self.about, self.bandwidth = owned.about, owned.bandwidth
+        self.changer_types = owned.changer_types
+        self.requests = Requests(owned.requests)
+        self.chap = Chap(
+            owned.credentials,
+            chap_credentials(self.config),
+            self.target_names,
+            self._end_sessions,
+        )
+
     async def _assemble(self, vault: Vault, stack: AsyncExitStack) -> Library:
         """Changer and drives; what was in a drive is on its way into it."""
         with told_as_gateway_errors():
             places = await asyncio.to_thread(vault.places)
-            inventory = Inventory(self.config.library.geometry, places)
-        bays = devices.bays(self.config, self.gateway_id, vault.open)
-        identity = aws_changer.identity(self.gateway_id)
-        changer = MediumChanger(identity, inventory, bays, vault)
+            inventory = self.changer_types.inventory(places)
+        addresses = inventory.geometry.drives
+        bays = devices.bays(self.config, self.gateway_id, vault.open, addresses)
+        journal = self.changer_types.journal(vault, inventory)
+        changer = MediumChanger(self.changer_types.product, inventory, bays, journal)
         library = Library(vault, changer, bays)
         stack.push_async_callback(_close_drives, library)
         await library.place_the_unplaced()
@@ -140,25 +213,28 @@ class Gateway:
                 risk="anybody who reaches this address can read, overwrite and move all tapes;"
                 " set chap.user and chap.secret",
             )
-        self._server = Server(
-            node(self.config, [self.changer_name, *self.drive_names]),
-            self._targets(),
+        self._portals = Portals(self.config.portal.listen, self._make_server, self._targets())
+        stack.push_async_callback(self._portals.shut)
+        state = self.about.information.state
+        if state is State.RUNNING:
+            await self._portals.open()
+        else:
+            log.warning("portal.shut", state=state.value, remedy="pyvtl gateway start")
+
+    def _end_sessions(self, target: str, reason: str) -> None:
+        self._portals.end_sessions(target, reason)
+
+    def _make_server(self, targets: Mapping[str, Target]) -> Server:
+        return Server(
+            node(self.config, self.target_names, self.chap.look_up),
+            targets,
             limits=server_limits(self.config),
             max_connections=self.config.portal.max_connections,
         )
-        stack.push_async_callback(self._server.stop)
-        self.portals = [await self._listen_on(portal) for portal in self.config.portal.listen]
-
-    async def _listen_on(self, portal: PortalAddress) -> PortalAddress:
-        try:
-            return await self._server.start(portal)
-        except OSError as error:
-            raise GatewayError(f"cannot listen on {portal}: {error.strerror}") from None
 
     def _targets(self) -> Mapping[str, Target]:
         units = [self.library.changer, *(bay.drive for bay in self.library.bays.values())]
-        names = [self.changer_name, *self.drive_names]
-        return {name: Target({0: unit}) for name, unit in zip(names, units, strict=True)}
+        return {name: Target({0: u}) for name, u in zip(self.target_names, units, strict=True)}
 
 
 async def _load_again(changer: MediumChanger) -> None:

@@ -1,15 +1,16 @@
 """The library as one thing to manage: tapes, the slots they lie in, the drives that hold them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from pyvtl.device.changer.changer import MediumChanger
+from pyvtl.device.changer.product import Product
 from pyvtl.gateway.barcode import BarcodeError, check_barcode, made_up
 from pyvtl.gateway.bay import DriveBay
 from pyvtl.gateway.errors import (
@@ -31,6 +32,7 @@ from pyvtl.media.inventory import (
 from pyvtl.media.vault import Vault
 from pyvtl.media.volume import Volume
 
+T = TypeVar("T")
 SMALLEST_TAPE: Final = 1 << 20
 LARGEST_TAPE: Final = 1 << 60
 
@@ -82,6 +84,23 @@ class Library:
         volumes = await asyncio.to_thread(self._vault.volumes)
         return [self._tape(volume) for volume in sorted(volumes, key=lambda v: v.barcode)]
 
+    async def with_all_tapes(self, use: Callable[[Sequence[Tape]], Awaitable[T]]) -> T:
+        """What `use` makes of all tapes; none is made or deleted meanwhile."""
+        async with self._changing:
+            return await use(await self.list_tapes())
+
+    async def new_barcodes(self, prefix: str, count: int) -> Sequence[str]:
+        """Made-up barcodes that no tape has or had; InvalidRequestError."""
+        return await self._new_barcodes(prefix, None, count)
+
+    async def create_missing(self, barcodes: Sequence[str], size_bytes: int) -> None:
+        """Make those of the tapes that there are not, and never were; as `create_tapes`."""
+        _check_size(size_bytes)
+        async with self._changing:
+            there = await asyncio.to_thread(self._vault.barcodes)
+            if missing := [name for name in barcodes if name not in there]:
+                await self._create(missing, size_bytes)
+
     async def show_tape(self, barcode: str) -> Tape:
         """One tape; TapeNotFoundError."""
         for tape in await self.list_tapes():
@@ -101,19 +120,10 @@ class Library:
 
         Raises InvalidRequestError, BarcodeTakenError or NoFreeSlotError.
         """
-        if not SMALLEST_TAPE <= size_bytes <= LARGEST_TAPE:
-            raise InvalidRequestError(f"a tape of {size_bytes} bytes: sizes go from 1MiB to 1EiB")
+        _check_size(size_bytes)
         async with self._changing:
             barcodes = await self._new_barcodes(prefix, barcode, count)
-            self._check_room(barcodes)
-            create = partial(self._create_volumes, barcodes, size_bytes)
-            volumes = await asyncio.to_thread(create)
-            try:
-                await self.changer.insert(barcodes)
-            except ElementFullError as error:
-                await asyncio.to_thread(self._delete_volumes, barcodes)
-                raise NoFreeSlotError(str(error)) from None
-            return [self._tape(volume) for volume in volumes]
+            return await self._create(barcodes, size_bytes)
 
     async def delete_tape(self, barcode: str) -> None:
         """Delete a tape and all that is on it; TapeNotFoundError, TapeInUseError."""
@@ -147,6 +157,15 @@ class Library:
                 await bay.protect(barcode, write_protected, protect_closed)
         return await self.show_tape(barcode)
 
+    async def become(
+        self, product: Product, geometry: Geometry, keep: Callable[[], Awaitable[object]]
+    ) -> None:
+        """Have the changer be another product, once `keep` has made it durable."""
+        async with self._changing:
+            before = self.geometry
+            await self.changer.become(product, geometry, keep)
+            self.bays = {before.matching(a, geometry): bay for a, bay in self.bays.items()}
+
     def count(self, kind: ElementType) -> SlotCount:
         """How many elements of a type there are, and how many of them are full."""
         addresses = dict(self.geometry.in_order()).get(kind, range(0))
@@ -162,6 +181,17 @@ class Library:
             await self.changer.insert(fitting)
 
     # Steps of the above
+
+    async def _create(self, barcodes: Sequence[str], size_bytes: int) -> list[Tape]:
+        self._check_room(barcodes)
+        create = partial(self._create_volumes, barcodes, size_bytes)
+        volumes = await asyncio.to_thread(create)
+        try:
+            await self.changer.insert(barcodes)
+        except ElementFullError as error:
+            await asyncio.to_thread(self._delete_volumes, barcodes)
+            raise NoFreeSlotError(str(error)) from None
+        return [self._tape(volume) for volume in volumes]
 
     async def _new_barcodes(
         self, prefix: str | None, barcode: str | None, count: int
@@ -219,6 +249,11 @@ class Library:
             drive=_index(self.geometry.drives, address),
             home_slot=slot_number(self.geometry, _home(place)),
         )
+
+
+def _check_size(size_bytes: int) -> None:
+    if not SMALLEST_TAPE <= size_bytes <= LARGEST_TAPE:
+        raise InvalidRequestError(f"a tape of {size_bytes} bytes: sizes go from 1MiB to 1EiB")
 
 
 def slot_number(geometry: Geometry, address: int | None) -> int | None:

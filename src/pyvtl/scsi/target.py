@@ -30,7 +30,12 @@ class Target:
 
     async def execute(self, task: Task) -> None:
         """Run one command in the unit that it names; a unit that is not there answers too."""
-        await (self.unit_of(task.lun) or self._absent).execute(task)
+        await (self.unit_of(task.lun) or self._no_unit()).execute(task)
+
+    def _no_unit(self) -> "AbsentUnit":
+        """It looks like its neighbour, whose identity may have changed."""
+        self._absent.identity = self.units[0].identity
+        return self._absent
 
 
 async def _request_sense(unit: LogicalUnit, task: Task, cdb: RequestSense) -> None:

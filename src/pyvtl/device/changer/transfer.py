@@ -9,6 +9,7 @@ from pyvtl.device.changer.bay import Bay
 from pyvtl.media.inventory import (
     ElementEmptyError,
     ElementFullError,
+    Geometry,
     Inventory,
     InventoryError,
     Journal,
@@ -36,6 +37,7 @@ class Transport:
         self._journal = journal
         self._busy = asyncio.Lock()
         self._under_way: set[asyncio.Task[Moves]] = set()
+        self._numbering = 0
 
     async def carry(self, plan: Callable[[], Moves]) -> Moves:
         """Plan and make a change, and tell what it was; cancelling the caller does not stop it.
@@ -43,7 +45,7 @@ class Transport:
         Raises InventoryError when the plan is refused, StorageFailedError when it could not be
         made durable, and CheckCondition or MediumError from a drive; then nothing has moved.
         """
-        carrying = asyncio.create_task(self._carry(plan))
+        carrying = asyncio.create_task(self._carry(plan, self._numbering))
         self._under_way.add(carrying)
         carrying.add_done_callback(self._under_way.discard)
         return await asyncio.shield(carrying)
@@ -53,8 +55,23 @@ class Transport:
         if self._under_way:
             await asyncio.wait(self._under_way)
 
-    async def _carry(self, plan: Callable[[], Moves]) -> Moves:
+    async def renumber(self, geometry: Geometry, keep: Callable[[], Awaitable[object]]) -> None:
+        """Give the elements other addresses between two moves, once `keep` has made it durable.
+
+        A move that was asked for under the old addresses is refused, not made under the new.
+        """
+        async with self._busy:
+            await keep()
+            before = self.inventory.geometry
+            bays = {before.matching(address, geometry): bay for address, bay in self.bays.items()}
+            self.inventory.renumber(geometry)
+            self.bays = bays
+            self._numbering += 1
+
+    async def _carry(self, plan: Callable[[], Moves], numbering: int) -> Moves:
         async with self._busy, AsyncExitStack() as undo:
+            if numbering != self._numbering:
+                raise NoSuchElementError("the elements have other addresses now")
             moves = plan()
             leaving, arriving = self._in_bays(moves)
             await self._empty_bays(leaving, undo)
