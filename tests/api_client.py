@@ -1,6 +1,7 @@
 """A gateway in this process with its API, and boto3 as its client."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -87,18 +88,11 @@ def client(url: str, *, key_id: str = KEY_ID, secret: str = SECRET, region: str 
     return made
 
 
-def _check_output(
-    http_response: Any, parsed: Any, model: Any, **_: object
-) -> None:
+def _check_output(http_response: Any, parsed: Any, model: Any, **_: object) -> None:
     """What the server answers has to have the members and the bounds of the model."""
-    if http_response.status_code == 200:  # noqa: PLR2004 - HTTP: OK
-        validated(operation_model(model.name).output_shape, _json(http_response))
-
-
-def _json(http_response: Any) -> Any:
-    import json
-
-    return json.loads(http_response.content)
+    if http_response.status_code == 200:
+        answer = json.loads(http_response.content)
+        validated(operation_model(model.name).output_shape, answer)
 
 
 @asynccontextmanager
