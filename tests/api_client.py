@@ -23,6 +23,8 @@ ACCOUNT, REGION, GATEWAY_ID = "123456789012", "eu-test-1", "12a3456b"
 ARN = f"arn:aws:storagegateway:{REGION}:{ACCOUNT}"
 GATEWAY = f"{ARN}:gateway/sgw-12A3456B"
 GIB = 1 << 30
+SESSION = boto3.Session()
+"""One for all, since it reads a lot of files; not for several threads at a time."""
 
 
 def config(folder: Path, **sections: Mapping[str, object]) -> Config:
@@ -79,11 +81,15 @@ class Served:
 
 def client(url: str, *, key_id: str = KEY_ID, secret: str = SECRET, region: str = REGION) -> Any:
     """boto3's client, without anybody's settings, that leaves all checks to the server."""
-    session = boto3.Session(
-        aws_access_key_id=key_id, aws_secret_access_key=secret, region_name=region
-    )
     settings = ClientConfig(parameter_validation=False, retries={"total_max_attempts": 1})
-    made = session.client("storagegateway", endpoint_url=url, config=settings)
+    made = SESSION.client(
+        "storagegateway",
+        endpoint_url=url,
+        config=settings,
+        region_name=region,
+        aws_access_key_id=key_id,
+        aws_secret_access_key=secret,
+    )
     made.meta.events.register("after-call.storage-gateway", _check_output)
     return made
 
