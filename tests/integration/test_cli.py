@@ -44,6 +44,7 @@ def test_tapes_appear_in_import_export_slots_numbered_as_mtx_does(server: Server
         assert isinstance(slot, int)
         assert tape.pop("element_address") == 30000 + slot - 1601
         assert isinstance(tape.pop("created_at"), str)
+        assert isinstance(tape.pop("pool_entered_at"), str)
         assert tape == {
             "status": "AVAILABLE",
             "size_bytes": 1 << 30,
@@ -51,6 +52,11 @@ def test_tapes_appear_in_import_export_slots_numbered_as_mtx_does(server: Server
             "write_protected": False,
             "drive": None,
             "home_slot": None,
+            "pool": "GLACIER",
+            "worm": False,
+            "retention_started_at": None,
+            "progress": None,
+            "problem": None,
         }
 
 

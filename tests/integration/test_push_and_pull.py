@@ -599,4 +599,5 @@ def test_a_document_is_json_with_its_version() -> None:
         "manifest": None,
         "earlier": [],
         "nonce": "1" * 32,
+        "archive": None,
     }

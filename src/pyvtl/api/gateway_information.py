@@ -6,9 +6,11 @@ from pyvtl import __version__
 from pyvtl.api.errors import invalid_parameter, invalid_request
 from pyvtl.api.paging import page
 from pyvtl.api.service import Answer, Asked, Service, of_gateway, present
+from pyvtl.api.tags import as_list, tags_of
 from pyvtl.gateway.changer_type import KINDS
 from pyvtl.gateway.errors import GatewayNotFoundError
 from pyvtl.gateway.information import State
+from pyvtl.gateway.tags import GATEWAY
 
 DRIVE_TYPE: Final = "IBM-ULT3580-TD5"
 GATEWAY_TYPE: Final = "VTL"
@@ -26,9 +28,13 @@ async def activate_gateway(service: Service, asked: Asked) -> Answer:
     for name, values in known.items():
         if name in asked and asked[name] not in values:
             raise invalid_parameter(f"{name} {asked[name]!r} is none of {', '.join(values)}")
+    tags = tags_of(asked)
     await service.gateway.activate(
         asked["ActivationKey"], asked["GatewayName"], asked["GatewayTimezone"]
     )
+    before = await service.gateway.life.tags.list(GATEWAY)
+    await service.gateway.life.tags.remove(GATEWAY, before)
+    await service.gateway.life.tags.add(GATEWAY, tags)
     if "MediumChangerType" in asked:
         await service.gateway.change_changer(asked["MediumChangerType"])
     return {"GatewayARN": service.names.gateway}
@@ -45,7 +51,7 @@ async def describe_gateway_information(service: Service, asked: Asked) -> Answer
             for portal in service.gateway.portals
         ],
         "EndpointType": "STANDARD",
-        "Tags": [],
+        "Tags": as_list(await service.gateway.life.tags.list(GATEWAY)),
         **present(CloudWatchLogGroupARN=information.log_group or None),
     }
 

@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from enum import Flag, auto
 from typing import Final
 
-from pyvtl.api import bandwidth, chap, devices, gateway_information, storage, tapes
+from pyvtl.api import (
+    archives,
+    bandwidth,
+    chap,
+    devices,
+    gateway_information,
+    policies,
+    pools,
+    storage,
+    tags,
+    tapes,
+)
 from pyvtl.api.errors import ApiError, invalid_request
 from pyvtl.api.model import operation_model
 from pyvtl.api.service import GATEWAY_ARN, Answer, Asked, Handler, Service
@@ -68,6 +79,8 @@ class OperationTable:
         raise ApiError("UnknownOperationException", f"there is no operation {name!r}")
 
 
+LOST_GATEWAY: Final = "`pyvtl store pull` brings the tapes of a lost gateway from the object store"
+
 OPERATIONS: Final = OperationTable(
     # The gateway
     operation("ActivateGateway", gateway_information.activate_gateway, Allows.DELETED_GATEWAY),
@@ -115,9 +128,30 @@ OPERATIONS: Final = OperationTable(
     # Tapes
     operation("CreateTapeWithBarcode", tapes.create_tape_with_barcode),
     operation("CreateTapes", tapes.create_tapes),
+    operation("AssignTapePool", tapes.assign_tape_pool),
+    operation("CancelArchival", tapes.cancel_archival),
+    operation("CancelRetrieval", tapes.cancel_retrieval),
     operation("DeleteTape", tapes.delete_tape),
     operation("DescribeTapes", tapes.describe_tapes),
     operation("ListTapes", tapes.list_tapes),
+    # The archive
+    operation("DeleteTapeArchive", archives.delete_tape_archive),
+    operation("DescribeTapeArchives", archives.describe_tape_archives),
+    operation("RetrieveTapeArchive", archives.retrieve_tape_archive, Allows.OTHER_GATEWAY),
+    unsupported("DescribeTapeRecoveryPoints", LOST_GATEWAY),
+    unsupported("RetrieveTapeRecoveryPoint", LOST_GATEWAY),
+    # Pools
+    operation("CreateTapePool", pools.create_tape_pool),
+    operation("DeleteTapePool", pools.delete_tape_pool),
+    operation("ListTapePools", pools.list_tape_pools),
+    # Automatic tape creation
+    operation("DeleteAutomaticTapeCreationPolicy", policies.delete_automatic_tape_creation_policy),
+    operation("ListAutomaticTapeCreationPolicies", policies.list_automatic_tape_creation_policies),
+    operation("UpdateAutomaticTapeCreationPolicy", policies.update_automatic_tape_creation_policy),
+    # Tags
+    operation("AddTagsToResource", tags.add_tags_to_resource),
+    operation("ListTagsForResource", tags.list_tags_for_resource),
+    operation("RemoveTagsFromResource", tags.remove_tags_from_resource),
 )
 
 

@@ -1,12 +1,14 @@
 """What every operation works with: the gateway, and the names that AWS gives what is in it."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from pyvtl.api.errors import invalid_request
+from pyvtl.api.errors import ApiError, invalid_parameter, invalid_request
 from pyvtl.api.names import Names
 from pyvtl.gateway.gateway import Gateway
+from pyvtl.gateway.tags import GATEWAY
 
 Asked: TypeAlias = Mapping[str, Any]
 """The input of an operation, checked against its shape."""
@@ -27,6 +29,15 @@ class Service:
         if arn != self.names.gateway:
             raise invalid_request("GatewayNotFound", f"there is no gateway {arn} here")
         self.gateway.about.check_active()
+
+    def resource(self, arn: str) -> str:
+        """What has tags, as `Tags` names it."""
+        if arn == self.names.gateway:
+            return GATEWAY
+        for kind, parse in (("tape", self.names.barcode), ("pool", self.names.pool_id)):
+            with suppress(ApiError):
+                return f"{kind}/{parse(arn)}"
+        raise invalid_parameter(f"{arn} is neither a tape nor a pool nor this gateway")
 
 
 Handler: TypeAlias = Callable[[Service, Asked], Awaitable[Answer]]

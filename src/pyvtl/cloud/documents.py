@@ -39,11 +39,44 @@ class GatewayDocument(Document):
     repository_id: Id
 
 
+class Archive(_Values):
+    """What is to be known of a tape in the archive without reading more.  Times as in a label.
+
+    Until `locked_until` nobody may delete it, but who may bypass a GOVERNANCE lock.
+    """
+
+    archived_at: Count
+    capacity_bytes: Count
+    used_bytes: Count
+    created_at: Count
+    worm: bool
+    pool: str
+    storage_class: str
+    pool_entered_at: Count | None = None
+    retention_started_at: Count | None = None
+    retention_lock: Literal["NONE", "GOVERNANCE", "COMPLIANCE"] = "NONE"
+    locked_until: Count | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
+
+
+class Pool(Document):
+    """`pools/<id>.json`: a custom pool, which all gateways share."""
+
+    id: str
+    name: str
+    storage_class: Literal["GLACIER", "DEEP_ARCHIVE"]
+    retention_lock: Literal["NONE", "GOVERNANCE", "COMPLIANCE"]
+    lock_days: Count
+    status: Literal["ACTIVE", "DELETED"]
+
+
 class Head(Document):
     """`tapes/<barcode>/head.json`: whose the tape is, and the manifest that counts.
 
     `nonce` is another one in every head ever written, so that a writer knows its own.  `earlier`
-    are the manifests before, the latest first.
+    are the manifests before, the latest first.  `archive` is there from when the tape is archived
+    on, also while it is being retrieved and while it is retrieved, by the owner; it cannot be
+    written then.
     """
 
     barcode: Barcode
@@ -51,10 +84,11 @@ class Head(Document):
     owner: GatewayId
     epoch: Count
     generation: Count
-    state: Literal["active", "deleted"]
+    state: Literal["active", "deleted", "archived", "retrieving", "retrieved"]
     manifest: str | None
     earlier: tuple[str, ...] = ()
     nonce: Id
+    archive: Archive | None = None
 
 
 class End(_Values):
@@ -89,6 +123,9 @@ class Manifest(Document):
     generation: Count
     epoch: Count
     write_protected: bool
+    worm: bool = False
+    archived: bool = False
+    """Whether its packs are those in the archive, and not those of the gateways."""
     ends: tuple[End, ...]
     packs: tuple[PackEntry, ...]
 

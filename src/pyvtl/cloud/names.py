@@ -48,3 +48,49 @@ def map_key(barcode: str, generation: int, epoch: int) -> str:
 def gateway_key(gateway: str) -> str:
     """Who a gateway is."""
     return f"gateways/{gateway}.json"
+
+
+def archive_prefix(barcode: str) -> str:
+    """Where all of an archived tape is."""
+    return f"archive/{barcode}/"
+
+
+def archived_pack_key(barcode: str, pack_id: str) -> str:
+    """A pack of an archived tape."""
+    return f"{archive_prefix(barcode)}packs/{pack_id}"
+
+
+def archived_map_key(barcode: str, name: str) -> str:
+    """A map of an archived tape, by the last part of its key."""
+    return f"{archive_prefix(barcode)}maps/{name}"
+
+
+def archived_manifest_key(barcode: str, generation: int, epoch: int) -> str:
+    """The manifest of an archived tape; an owner archives a tape once."""
+    return f"{archive_prefix(barcode)}manifest/{generation}-{epoch}"
+
+
+ARCHIVED = "archived/"
+
+
+def archived_key(barcode: str) -> str:
+    """Says that the head of this tape may name an archive, so that archives can be listed."""
+    return f"{ARCHIVED}{barcode}"
+
+
+POOLS = "pools/"
+
+
+def pool_key(pool_id: str) -> str:
+    """A custom pool."""
+    return f"{POOLS}{pool_id}.json"
+
+
+def retrieval_prefix(gateway: str) -> str:
+    """Where tapes are asked for that a gateway is to retrieve."""
+    return f"retrievals/{gateway}/"
+
+
+def retrieval_key(gateway: str, barcode: str) -> str:
+    """Asks a gateway to retrieve a tape."""
+    return f"{retrieval_prefix(gateway)}{barcode}"

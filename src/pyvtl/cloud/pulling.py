@@ -112,6 +112,8 @@ async def _active_head(store: ObjectStore, barcode: str) -> HeldHead:
         raise RefusedTapeError("it is not in the store")
     if held.head.state == "deleted":
         raise RefusedTapeError("it was deleted")
+    if held.head.state != "active":
+        raise RefusedTapeError(f"it is {held.head.state}: retrieve it from the archive")
     return held
 
 
@@ -156,7 +158,13 @@ async def _take_over(store: ObjectStore, gateway: str, held: HeldHead) -> HeldHe
 def _put_in_place(folder: Path, manifest: Manifest) -> None:
     """Label the tape and move it among the tapes, durably."""
     files, draft = LocalFiles(), folder / PULLING / manifest.barcode
-    label = Label(manifest.barcode, manifest.tape_id, manifest.capacity_bytes, manifest.created_at)
+    label = Label(
+        manifest.barcode,
+        manifest.tape_id,
+        manifest.capacity_bytes,
+        manifest.created_at,
+        worm=manifest.worm,
+    )
     write_label(files, draft, label)
     files.mkdir(folder / LOCAL_TAPES)
     files.sync_folder(folder)

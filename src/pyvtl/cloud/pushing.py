@@ -74,9 +74,12 @@ async def sweep_uploads(store: ObjectStore, gateway: str) -> None:
 
 
 async def push_deletion(store: ObjectStore, gateway: str, label: Label) -> None:
-    """Tell the store that a tape was deleted, if it is there and still ours."""
+    """Tell the store that a tape was deleted, if it is there and still ours.
+
+    One that is archived was only let go of here.
+    """
     held = await read_head(store, label.barcode)
-    if held is None or held.head.state == "deleted" or _of_another(held, label, gateway):
+    if held is None or held.head.state != "active" or _of_another(held, label, gateway):
         return
     await commit_deletion(store, gateway, label, Standing(held))
 
@@ -91,6 +94,8 @@ async def push_tape(store: ObjectStore, gateway: str, tape: TapeAtRest) -> Pushe
         raise RefusedTapeError(f"it is damaged here: {tape.damage}; nothing was pushed")
     held = await read_head(store, tape.label.barcode)
     check_owner(tape.label, gateway, held)
+    if held is not None and held.head.state == "retrieved":
+        return Pushed(tape.label.barcode, len(tape.packs))
     there = Standing(held, await read_manifest(store, held.head) if held is not None else None)
     check_order(tape, there)
     known = set(there.pack_ids)

@@ -65,6 +65,8 @@ def check_order(tape: TapeAtRest, there: Standing) -> None:
     head = there.held.head
     if head.state == "deleted":
         raise DivergedError("it was deleted in the store; all that is here stays here")
+    if head.state in ("archived", "retrieving"):
+        raise DivergedError(f"it is {head.state} in the store; all that is here stays here")
     if generation_of(tape) > head.generation or not there.pack_ids:
         return
     here = [pack.pack_id.hex() for pack, _ in tape.packs]
@@ -193,6 +195,7 @@ def _manifest(
         generation=generation_of(tape),
         epoch=epoch,
         write_protected=attributes is not None and attributes.write_protected,
+        worm=label.worm,
         ends=tuple(End(**end._asdict()) for end in (commit.places() if commit else ())),
         packs=listed,
     )

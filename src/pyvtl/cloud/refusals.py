@@ -19,3 +19,7 @@ class ForeignRepositoryError(RefusedTapeError):
 
 class DocumentError(RefusedTapeError):
     """A document in the store cannot be used: damaged, or of a later version."""
+
+
+class NotArchivedError(RefusedTapeError):
+    """The tape is not in the archive, or on its way from there to a gateway."""

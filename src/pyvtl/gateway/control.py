@@ -7,6 +7,15 @@
     DELETE /tapes/{barcode}
     POST   /tapes/{barcode}/protect      and /unprotect
     POST   /tapes/{barcode}/shred        destroy the key
+    POST   /tapes/{barcode}/archive      and /cancel-archival
+    POST   /tapes/{barcode}/retrieve     from the archive: Retrieve; and /cancel-retrieval
+    PUT    /tapes/{barcode}/pool         AssignPool
+    GET    /archive                      all archived tapes; /archive/{barcode}: one
+    DELETE /archive/{barcode}            ?bypass_governance=true passes such a lock
+    GET    /pools                        POST makes one: CreatePool; DELETE /pools/{id} closes it
+    GET    /policy                       the rules of automatic creation; PUT, DELETE
+    GET    /tags/{resource}              PUT adds, DELETE ?key=… removes
+    GET    /events                       the last events; ?follow=true: server-sent events
 
 Requests about the gateway itself are in `control_settings`.
 
@@ -22,49 +31,61 @@ import structlog
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from pyvtl.gateway.control_settings import SettingsHandlers, Wanted, answer, asked
+from pyvtl.gateway.control_life import TAPE, Body, LifeHandlers, answer, body
+from pyvtl.gateway.control_settings import SettingsHandlers
 from pyvtl.gateway.errors import (
     GatewayError,
     InvalidRequestError,
+    PolicyNotFoundError,
+    PoolNotFoundError,
+    TagsNotFoundError,
+    TapeNotArchivedError,
     TapeNotFoundError,
 )
 from pyvtl.gateway.gateway import Gateway
 from pyvtl.gateway.library import Tape
+from pyvtl.gateway.pools import DEFAULT_POOL
 from pyvtl.gateway.status import LibraryStatus
 
 log = structlog.get_logger()
 
 LARGEST_REQUEST: Final = 1 << 16
 
-STATUS: Final[Mapping[type[GatewayError], int]] = {InvalidRequestError: 400, TapeNotFoundError: 404}
+STATUS: Final[Mapping[type[GatewayError], int]] = {
+    InvalidRequestError: 400,
+    TapeNotFoundError: 404,
+    TapeNotArchivedError: 404,
+    PoolNotFoundError: 404,
+    PolicyNotFoundError: 404,
+    TagsNotFoundError: 404,
+}
 """HTTP status by error; any other error is 409 Conflict."""
 
-TAPE = TypeAdapter(Tape)
 TAPES = TypeAdapter(list[Tape])
 LIBRARY_STATUS = TypeAdapter(LibraryStatus)
 
 
-class CreateTapes(Wanted):
+class CreateTapes(Body):
     """Make `count` tapes with made-up barcodes that begin with `prefix`, or one of `barcode`."""
 
     size_bytes: int
     prefix: str | None = None
     barcode: str | None = None
     count: int = 1
+    pool: str = DEFAULT_POOL
+    worm: bool = False
 
 
 class Handlers:
     """One method for each request."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self._library = gateway.library
+        self._life, self._library = gateway.life, gateway.library
         self._status = gateway.status
-        self._settings = SettingsHandlers(gateway)
 
     def routes(self) -> list[web.RouteDef]:
         """The table at the top of this module."""
         return [
-            *self._settings.routes(),
             web.get("/library", self.show_library),
             web.get("/tapes", self.list_tapes),
             web.post("/tapes", self.create_tapes),
@@ -82,7 +103,8 @@ class Handlers:
         return answer(TAPES, await self._library.list_tapes())
 
     async def create_tapes(self, request: web.Request) -> web.Response:
-        wanted = await asked(CreateTapes, request)
+        wanted = await body(request, CreateTapes)
+        await self._life.pools.active(wanted.pool)
         return answer(TAPES, await self._library.create_tapes(**wanted.model_dump()))
 
     async def show_tape(self, request: web.Request) -> web.Response:
@@ -131,7 +153,8 @@ def _refusal(name: str, message: str, status: int) -> web.Response:
 async def serve_control(listener: socket.socket, gateway: Gateway) -> AsyncIterator[None]:
     """Answer requests on a listening socket, which is closed at the end."""
     app = web.Application(middlewares=[errors_as_json], client_max_size=LARGEST_REQUEST)
-    app.add_routes(Handlers(gateway).routes())
+    for handlers in (Handlers(gateway), LifeHandlers(gateway.life), SettingsHandlers(gateway)):
+        app.add_routes(handlers.routes())
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

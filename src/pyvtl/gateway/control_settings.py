@@ -15,13 +15,13 @@ POST   /bandwidth/clear              take limits away: ClearBandwidth
 POST   /bandwidth/schedule           set all intervals: PutSchedule
 """
 
-from typing import Any, TypeVar
+from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter
 
 from pyvtl.gateway.bandwidth import AllLimits, LimitInterval, Limits
-from pyvtl.gateway.errors import InvalidRequestError
+from pyvtl.gateway.control_life import Body, answer, body
 from pyvtl.gateway.gateway import Gateway
 from pyvtl.gateway.information import Information
 
@@ -29,16 +29,7 @@ LIMITS = TypeAdapter(AllLimits)
 INFORMATION = TypeAdapter(Information)
 
 
-class Wanted(BaseModel):
-    """The body of a request."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-W = TypeVar("W", bound=Wanted)
-
-
-class UpdateGateway(Wanted):
+class UpdateGateway(Body):
     """What is not None is changed."""
 
     name: str | None = None
@@ -49,7 +40,7 @@ class UpdateGateway(Wanted):
     day_of_month: int | None = None
 
 
-class ActivateGateway(Wanted):
+class ActivateGateway(Body):
     """As after a first start."""
 
     key: str
@@ -57,13 +48,13 @@ class ActivateGateway(Wanted):
     time_zone: str = "GMT"
 
 
-class ChangeChanger(Wanted):
+class ChangeChanger(Body):
     """The product by its name in the management API."""
 
     type: str
 
 
-class PutChap(Wanted):
+class PutChap(Body):
     """Credentials of an initiator for a target."""
 
     target: str
@@ -72,28 +63,28 @@ class PutChap(Wanted):
     target_secret: SecretStr | None = None
 
 
-class DeleteChap(Wanted):
+class DeleteChap(Body):
     """Whose."""
 
     target: str
     initiator: str
 
 
-class PutBandwidth(Wanted):
+class PutBandwidth(Body):
     """Bits a second; what is None stays."""
 
     upload: int | None = None
     download: int | None = None
 
 
-class ClearBandwidth(Wanted):
+class ClearBandwidth(Body):
     """Which limits."""
 
     upload: bool
     download: bool
 
 
-class Interval(Wanted):
+class Interval(Body):
     """Days from 0, Sunday; minutes from midnight, the last one belongs to it."""
 
     days: tuple[int, ...]
@@ -103,7 +94,7 @@ class Interval(Wanted):
     download: int | None = None
 
 
-class PutSchedule(Wanted):
+class PutSchedule(Body):
     """All intervals."""
 
     intervals: tuple[Interval, ...]
@@ -151,7 +142,7 @@ class SettingsHandlers:
         return web.json_response(shown)
 
     async def update_gateway(self, request: web.Request) -> web.Response:
-        wanted = await asked(UpdateGateway, request)
+        wanted = await body(request, UpdateGateway)
         about = self._gateway.about
         if wanted.name is not None or wanted.time_zone is not None:
             await about.update(name=wanted.name, zone=wanted.time_zone)
@@ -173,12 +164,12 @@ class SettingsHandlers:
         return await self.show_gateway(request)
 
     async def activate_gateway(self, request: web.Request) -> web.Response:
-        wanted = await asked(ActivateGateway, request)
+        wanted = await body(request, ActivateGateway)
         await self._gateway.activate(wanted.key, wanted.name, wanted.time_zone)
         return await self.show_gateway(request)
 
     async def change_changer(self, request: web.Request) -> web.Response:
-        await self._gateway.change_changer((await asked(ChangeChanger, request)).type)
+        await self._gateway.change_changer((await body(request, ChangeChanger)).type)
         return await self.show_gateway(request)
 
     async def list_chap(self, request: web.Request) -> web.Response:
@@ -194,7 +185,7 @@ class SettingsHandlers:
         return web.json_response(shown)
 
     async def put_chap(self, request: web.Request) -> web.Response:
-        wanted = await asked(PutChap, request)
+        wanted = await body(request, PutChap)
         theirs = wanted.target_secret
         await self._gateway.chap.put(
             wanted.target,
@@ -205,7 +196,7 @@ class SettingsHandlers:
         return await self.list_chap(request)
 
     async def delete_chap(self, request: web.Request) -> web.Response:
-        wanted = await asked(DeleteChap, request)
+        wanted = await body(request, DeleteChap)
         await self._gateway.chap.delete(wanted.target, wanted.initiator)
         return await self.list_chap(request)
 
@@ -213,17 +204,17 @@ class SettingsHandlers:
         return answer(LIMITS, self._gateway.bandwidth.limits)
 
     async def put_bandwidth(self, request: web.Request) -> web.Response:
-        wanted = await asked(PutBandwidth, request)
+        wanted = await body(request, PutBandwidth)
         await self._gateway.bandwidth.limit(wanted.upload, wanted.download)
         return await self.show_bandwidth(request)
 
     async def clear_bandwidth(self, request: web.Request) -> web.Response:
-        wanted = await asked(ClearBandwidth, request)
+        wanted = await body(request, ClearBandwidth)
         await self._gateway.bandwidth.clear(upload=wanted.upload, download=wanted.download)
         return await self.show_bandwidth(request)
 
     async def put_schedule(self, request: web.Request) -> web.Response:
-        wanted = await asked(PutSchedule, request)
+        wanted = await body(request, PutSchedule)
         await self._gateway.bandwidth.schedule(
             [
                 LimitInterval(
@@ -233,16 +224,3 @@ class SettingsHandlers:
             ]
         )
         return await self.show_bandwidth(request)
-
-
-async def asked(kind: type[W], request: web.Request) -> W:
-    """The body of a request; InvalidRequestError."""
-    try:
-        return kind.model_validate_json(await request.read(), strict=True)
-    except ValidationError as error:
-        raise InvalidRequestError(str(error)) from None
-
-
-def answer(kind: TypeAdapter[Any], value: Any) -> web.Response:
-    """A value as JSON."""
-    return web.Response(body=kind.dump_json(value), content_type="application/json")

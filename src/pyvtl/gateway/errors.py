@@ -79,6 +79,62 @@ class DiskInUseError(GatewayError):
     """The local disk is allocated already."""
 
 
+class WrongStatusError(GatewayError):
+    """The tape is in a state in which this cannot be."""
+
+
+class TapeRetrievedError(WrongStatusError):
+    """The tape is retrieved: it has to go back to the archive first."""
+
+
+class TapeNotArchivedError(GatewayError):
+    """The archive has no such tape, or it is being retrieved or retrieved already."""
+
+
+class RetentionLockedError(GatewayError):
+    """The retention lock of its pool keeps the tape where and as it is."""
+
+
+class PoolNotFoundError(GatewayError):
+    """There is no such pool, or it is deleted."""
+
+
+class PoolInUseError(GatewayError):
+    """Tapes or rules of automatic creation name the pool."""
+
+
+class PoolChangeError(GatewayError):
+    """The tape cannot go from its pool to that one."""
+
+
+class PolicyNotFoundError(GatewayError):
+    """No automatic tape creation is set up."""
+
+
+class TooManyTagsError(GatewayError):
+    """A resource has 50 tags at most."""
+
+
+class TagsNotFoundError(GatewayError):
+    """There is nothing of that name to have tags."""
+
+
+class TokenReusedError(GatewayError):
+    """A client token stands for another request already."""
+
+
+class NoStoreError(GatewayError):
+    """The gateway has no object store, and this needs one."""
+
+
+class StoreUnavailableError(GatewayError):
+    """The object store gave no answer, or refused; nothing was changed here."""
+
+
+class OtherGatewayNotFoundError(GatewayError):
+    """No gateway of that name uses the object store."""
+
+
 @contextmanager
 def told_as_gateway_errors() -> Iterator[None]:
     """Turn what media, store and inventory raise into an error of the gateway."""

@@ -9,6 +9,8 @@ from typing import Final, Self
 
 import structlog
 
+from pyvtl.cloud.objects import ObjectStore
+from pyvtl.cloud.retrieving import Retriever
 from pyvtl.config.model import Config
 from pyvtl.device.changer.changer import MediumChanger
 from pyvtl.gateway import devices
@@ -17,16 +19,22 @@ from pyvtl.gateway.changer_type import ChangerTypes
 from pyvtl.gateway.chap import Chap
 from pyvtl.gateway.control_socket import listening_socket
 from pyvtl.gateway.errors import told_as_gateway_errors
+from pyvtl.gateway.events import Events
 from pyvtl.gateway.figures import StorageFigures, local_figures
 from pyvtl.gateway.folder import DataFolder
 from pyvtl.gateway.information import About, State
+from pyvtl.gateway.ledger import Ledger
 from pyvtl.gateway.library import Library
+from pyvtl.gateway.life_cycle import LifeCycle
+from pyvtl.gateway.object_store import agree_at_start, open_objects
 from pyvtl.gateway.owned import Owned
 from pyvtl.gateway.portals import Portals
-from pyvtl.gateway.requests import Requests
 from pyvtl.gateway.service import chap_credentials, master_secret, node, server_limits
+from pyvtl.gateway.shelf import Shelf
+from pyvtl.gateway.states import READ_ONLY
 from pyvtl.gateway.status import LibraryStatus, library_status
 from pyvtl.iscsi.node import PortalAddress
+from pyvtl.media.medium import Medium
 from pyvtl.media.vault import Vault
 from pyvtl.scsi.target import Target
 from pyvtl.server.portal import Server
@@ -40,22 +48,30 @@ log = structlog.get_logger()
 class Gateway:
     """A library that initiators can log in to.  `async with Gateway(config)` serves it.
 
-    After the start there are `gateway_id`, `library`, `portals` with their real ports, and those
-    who look after the rest of what is kept.  Starting raises GatewayError.
+    After the start there are `gateway_id`, `library`, `life`, `portals` with their real ports, and
+    those who look after the rest of what is kept.  Starting raises GatewayError.
     """
 
     gateway_id: str
     library: Library
+    life: LifeCycle
     about: About
     chap: Chap
     bandwidth: Bandwidth
-    requests: Requests
     changer_types: ChangerTypes
 
-    def __init__(self, config: Config | None = None, files: FileLayer | None = None) -> None:
-        """`files` is what tapes are kept on, when it is not the file system as it is."""
+    def __init__(
+        self,
+        config: Config | None = None,
+        files: FileLayer | None = None,
+        objects: ObjectStore | None = None,
+    ) -> None:
+        """`files` is what tapes are kept on, when it is not the file system as it is.
+
+        `objects` is the object store, when it is not the one that the settings name.
+        """
         self.config: Final = config or Config()
-        self._files = files
+        self._files, self._objects = files, objects
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -89,11 +105,14 @@ class Gateway:
     async def start(self) -> None:
         """Serve.  Tapes that were in drives are loaded again while initiators log in."""
         async with AsyncExitStack() as stack:
+            folder = await self._open_folder(stack)
+            store = await self._open_store(stack, folder)
             vault = await self._open_vault(stack)
-            self.library = await self._assemble(vault, stack)
+            self.library, self.life = await self._assemble(vault, store, stack)
             control = listening_socket(self.config.gateway.data_dir)
             stack.callback(control.close)
             await self._listen(stack)
+            await stack.enter_async_context(self.life.running())
             await stack.enter_async_context(self._serve_control(control))
             self._running = stack.pop_all()
         log.info("gateway.started", gateway=self.gateway_id, portals=[str(p) for p in self.portals])
@@ -152,13 +171,24 @@ class Gateway:
 
         return serve_control(listener, self)
 
+    async def _open_folder(self, stack: AsyncExitStack) -> DataFolder:
+        settings = self.config.gateway
+        folder = await asyncio.to_thread(DataFolder, settings.data_dir)
+        stack.callback(folder.close)
+        self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.id)
+        await self._read_owned()
+        return folder
+
+    async def _open_store(self, stack: AsyncExitStack, folder: DataFolder) -> ObjectStore | None:
+        """The object store, if there is one to be, of one repository with the data folder."""
+        store = self._objects or await open_objects(self.config.store, self.bandwidth, stack)
+        if store is not None:
+            await agree_at_start(store, self.gateway_id, folder.path)
+        return store
+
     async def _open_vault(self, stack: AsyncExitStack) -> Vault:
         settings = self.config
         path = settings.gateway.data_dir
-        folder = await asyncio.to_thread(DataFolder, path)
-        stack.callback(folder.close)
-        self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.gateway.id)
-        await self._read_owned()
         store = settings.store
         open_vault = partial(
             Vault,
@@ -181,7 +211,6 @@ class Gateway:
         owned = await asyncio.to_thread(Owned.read, path, self.gateway_id, self.config)
         self.about, self.bandwidth = owned.about, owned.bandwidth
         self.changer_types = owned.changer_types
-        self.requests = Requests(owned.requests)
         self.chap = Chap(
             owned.credentials,
             chap_credentials(self.config),
@@ -189,21 +218,32 @@ class Gateway:
             self._end_sessions,
         )
 
-    async def _assemble(self, vault: Vault, stack: AsyncExitStack) -> Library:
+    async def _assemble(
+        self, vault: Vault, store: ObjectStore | None, stack: AsyncExitStack
+    ) -> tuple[Library, LifeCycle]:
         """Changer and drives; what was in a drive is on its way into it."""
+        path = self.config.gateway.data_dir
+        ledger = await asyncio.to_thread(Ledger, path)
+        stack.push_async_callback(asyncio.to_thread, ledger.close)
         with told_as_gateway_errors():
             places = await asyncio.to_thread(vault.places)
             inventory = self.changer_types.inventory(places)
+        open_tape = partial(open_volume, vault, ledger)
         addresses = inventory.geometry.drives
-        bays = devices.bays(self.config, self.gateway_id, vault.open, addresses)
+        bays = devices.bays(self.config, self.gateway_id, open_tape, addresses)
         journal = self.changer_types.journal(vault, inventory)
         changer = MediumChanger(self.changer_types.product, inventory, bays, journal)
-        library = Library(vault, changer, bays)
+        events = Events(self.gateway_id)
+        library = Library(vault, changer, bays, ledger, events)
+        shelf = None
+        if store is not None:
+            shelf = Shelf(store, self.gateway_id, path, vault, Retriever(store, path))
+        life = LifeCycle(library, events, shelf)
         stack.push_async_callback(_close_drives, library)
-        await library.place_the_unplaced()
+        await library.take_stock()
         loading = asyncio.create_task(_load_again(changer))
         stack.push_async_callback(_finished, loading)
-        return library
+        return library, life
 
     async def _listen(self, stack: AsyncExitStack) -> None:
         for address in self.config.open_addresses:
@@ -235,6 +275,12 @@ class Gateway:
     def _targets(self) -> Mapping[str, Target]:
         units = [self.library.changer, *(bay.drive for bay in self.library.bays.values())]
         return {name: Target({0: u}) for name, u in zip(self.target_names, units, strict=True)}
+
+
+def open_volume(vault: Vault, ledger: Ledger, barcode: str) -> Medium:
+    """Open a tape, read-only if its status says so.  Blocks."""
+    record = ledger.find(barcode)
+    return vault.open(barcode, read_only=record is not None and record.status in READ_ONLY)
 
 
 async def _load_again(changer: MediumChanger) -> None:

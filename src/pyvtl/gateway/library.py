@@ -1,28 +1,29 @@
 """The library as one thing to manage: tapes, the slots they lie in, the drives that hold them."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from pyvtl.device.changer.changer import MediumChanger
 from pyvtl.device.changer.product import Product
-from pyvtl.gateway.barcode import BarcodeError, check_barcode, made_up
 from pyvtl.gateway.bay import DriveBay
+from pyvtl.gateway.creation import Creation, Wanted
 from pyvtl.gateway.errors import (
-    BarcodeTakenError,
-    InvalidRequestError,
-    NoFreeSlotError,
+    StorageError,
     TapeInUseError,
     TapeNotFoundError,
+    WrongStatusError,
     told_as_gateway_errors,
 )
+from pyvtl.gateway.events import Events
+from pyvtl.gateway.ledger import Ledger, TapeRecord
+from pyvtl.gateway.pools import DEFAULT_POOL, check_unlocked
+from pyvtl.gateway.states import IN_LIBRARY, READ_ONLY, Happening, Status, after
 from pyvtl.media.inventory import (
-    ElementFullError,
     ElementType,
     Geometry,
     Place,
@@ -33,16 +34,16 @@ from pyvtl.media.vault import Vault
 from pyvtl.media.volume import Volume
 
 T = TypeVar("T")
-SMALLEST_TAPE: Final = 1 << 20
-LARGEST_TAPE: Final = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
 class Tape:
     """One tape: the volume, and where it lies.  Sizes in bytes.
 
-    `slot` and `home_slot` are numbered as mtx does: storage slots from 1, import/export slots
-    after them; `drive` counts from 0, as mtx counts data transfer elements.
+    `status` is one of AWS Storage Gateway's, or SHREDDED, or DAMAGED and why.  `slot` and
+    `home_slot` are numbered as mtx does: storage slots from 1, import/export slots after them;
+    `drive` counts from 0, as mtx counts data transfer elements.  `progress` (0 to 1) and `problem`
+    tell of the work that its status stands for.
     """
 
     barcode: str
@@ -55,6 +56,23 @@ class Tape:
     slot: int | None
     drive: int | None
     home_slot: int | None
+    pool: str
+    worm: bool
+    pool_entered_at: datetime | None
+    retention_started_at: datetime | None
+    progress: float | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """How far the work on a tape is, from 0 to 1, and what keeps it from being done."""
+
+    progress: float | None = None
+    problem: str | None = None
+
+
+IDLE = Doing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +86,24 @@ class SlotCount:
 class Library:
     """Tapes, changer and drives.  What cannot be raises a GatewayError and changes nothing."""
 
-    def __init__(self, vault: Vault, changer: MediumChanger, bays: Mapping[int, DriveBay]) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        changer: MediumChanger,
+        bays: Mapping[int, DriveBay],
+        ledger: Ledger,
+        events: Events,
+    ) -> None:
         """`bays` are the drives by element address."""
         self.changer = changer
         self.bays = bays
+        self.ledger = ledger
+        self.afterwards: Callable[[str], None] | None = None
+        """What is told when a tape was removed here, and does the rest of deleting it."""
+        self.doing: Mapping[str, Doing] = {}
         self._vault = vault
+        self._events = events
+        self._creation = Creation(vault, changer, ledger)
         self._changing = asyncio.Lock()
 
     @property
@@ -81,25 +112,14 @@ class Library:
 
     async def list_tapes(self) -> list[Tape]:
         """All tapes, by barcode."""
-        volumes = await asyncio.to_thread(self._vault.volumes)
-        return [self._tape(volume) for volume in sorted(volumes, key=lambda v: v.barcode)]
+        found = {v.barcode: v for v in await asyncio.to_thread(self._vault.volumes)}
+        records = self.ledger.tapes()
+        return [self._tape(records[name], found.get(name)) for name in sorted(records)]
 
     async def with_all_tapes(self, use: Callable[[Sequence[Tape]], Awaitable[T]]) -> T:
         """What `use` makes of all tapes; none is made or deleted meanwhile."""
         async with self._changing:
             return await use(await self.list_tapes())
-
-    async def new_barcodes(self, prefix: str, count: int) -> Sequence[str]:
-        """Made-up barcodes that no tape has or had; InvalidRequestError."""
-        return await self._new_barcodes(prefix, None, count)
-
-    async def create_missing(self, barcodes: Sequence[str], size_bytes: int) -> None:
-        """Make those of the tapes that there are not, and never were; as `create_tapes`."""
-        _check_size(size_bytes)
-        async with self._changing:
-            there = await asyncio.to_thread(self._vault.barcodes)
-            if missing := [name for name in barcodes if name not in there]:
-                await self._create(missing, size_bytes)
 
     async def show_tape(self, barcode: str) -> Tape:
         """One tape; TapeNotFoundError."""
@@ -115,39 +135,84 @@ class Library:
         prefix: str | None = None,
         barcode: str | None = None,
         count: int = 1,
+        pool: str = DEFAULT_POOL,
+        worm: bool = False,
+        tags: Mapping[str, str] | None = None,
+        client_token: str | None = None,
     ) -> list[Tape]:
         """Make blank tapes in the first free import/export slots, all or none.
 
-        Raises InvalidRequestError, BarcodeTakenError or NoFreeSlotError.
+        The pool has to be one.  The same request with the same client token makes nothing more.
+        Raises InvalidRequestError, BarcodeTakenError, NoFreeSlotError, TokenReusedError.
         """
-        _check_size(size_bytes)
+        wanted = Wanted(size_bytes, prefix, barcode, count, pool, worm, tags or {})
         async with self._changing:
-            barcodes = await self._new_barcodes(prefix, barcode, count)
-            return await self._create(barcodes, size_bytes)
+            made = await self._creation.make(wanted, client_token)
+        self.tell(made)
+        return [tape for tape in await self.list_tapes() if tape.barcode in made]
 
     async def delete_tape(self, barcode: str) -> None:
-        """Delete a tape and all that is on it; TapeNotFoundError, TapeInUseError."""
+        """Delete a tape in a slot and all that is on it.
+
+        Raises TapeNotFoundError, TapeInUseError, WrongStatusError, TapeRetrievedError.
+        """
+        await self.take_away(barcode, Happening.DELETION_STARTED)
+        await self.drop_volume(barcode)
+        if self.afterwards is None:
+            await self.forget(barcode)
+        else:
+            self.afterwards(barcode)
+
+    async def take_away(self, barcode: str, happening: Happening) -> None:
+        """Take a tape from its slot, for it is to be deleted or archived.
+
+        Raises TapeNotFoundError, TapeInUseError, WrongStatusError.
+        """
         async with self._changing:
-            await self.show_tape(barcode)
+            after(barcode, self.ledger.tape(barcode).status, happening)
+            await self._take_out(barcode)
             try:
-                await self.changer.remove(barcode)
-            except VolumeLoadedError as error:
-                raise TapeInUseError(str(error)) from None
-            except UnknownVolumeError:
-                pass  # It lies nowhere: a volume that a crash left between two steps.
-            with told_as_gateway_errors():
-                await asyncio.to_thread(self._vault.delete, barcode)
+                await asyncio.to_thread(self.ledger.move, barcode, happening)
+            except StorageError:
+                await self.place([barcode])
+                raise
+        self.tell([barcode])
+
+    async def drop_volume(self, barcode: str) -> None:
+        """Remove what is here of a tape; once more is no error.  StorageError."""
+        async with self._changing:
+            volumes = await asyncio.to_thread(self._vault.volumes)
+            if any(volume.barcode == barcode for volume in volumes):
+                with told_as_gateway_errors():
+                    await asyncio.to_thread(self._vault.delete, barcode)
+
+    async def forget(self, barcode: str) -> None:
+        """Nothing is left of a tape that was DELETING."""
+        await asyncio.to_thread(self.ledger.move, barcode, Happening.DELETED)
+        self.tell([barcode])
+        await asyncio.to_thread(self.ledger.forget, barcode)
 
     async def shred_tape(self, barcode: str) -> Tape:
-        """Destroy the key of an encrypted tape; TapeNotFoundError, StorageError while in use."""
-        await self.show_tape(barcode)
+        """Destroy the key of an encrypted tape; TapeNotFoundError, StorageError while in use.
+
+        RetentionLockedError under a COMPLIANCE lock.
+        """
+        record = self.ledger.tape(barcode)
+        check_unlocked(
+            barcode, record.retention_lock, record.locked_until, time.time(), bypass=True
+        )
         with told_as_gateway_errors():
             await asyncio.to_thread(self._vault.shred, barcode)
         return await self.show_tape(barcode)
 
     async def protect_tape(self, barcode: str, write_protected: bool) -> Tape:
-        """Make a tape read-only, or writable again, wherever it is; TapeNotFoundError."""
+        """Make a tape read-only, or writable again, wherever it is.
+
+        TapeNotFoundError; WrongStatusError for one that is read-only because of its status.
+        """
         tape = await self.show_tape(barcode)
+        if (status := self.ledger.tape(barcode).status) in READ_ONLY:
+            raise WrongStatusError(f"tape {barcode} is {status}: it stays read-only")
         protect_closed = partial(self._vault.protect, barcode, write_protected)
         bay = self.bays.get(tape.element_address) if tape.element_address is not None else None
         with told_as_gateway_errors():
@@ -172,88 +237,122 @@ class Library:
         full = sum(place.address in addresses for _, place in self.changer.inventory)
         return SlotCount(full, len(addresses))
 
-    async def place_the_unplaced(self) -> None:
-        """Give volumes that lie nowhere an import/export slot: a crash left them half created."""
+    async def take_stock(self) -> None:
+        """After a start: what a crash left between two steps is as it should be.
+
+        Tapes that the ledger does not know are AVAILABLE, those that lie nowhere get a place, and
+        those that are on their way to or from the archive have none.
+        """
+        await self._creation.resume()
+        await self._finish_deletions()
         volumes = await asyncio.to_thread(self._vault.volumes)
-        lost = [v.barcode for v in volumes if v.barcode not in self.changer.inventory]
+        unknown = [v for v in volumes if self.ledger.find(v.barcode) is None]
+        await asyncio.to_thread(self._note, unknown)
+        here = self._in_library()
+        for barcode, _ in tuple(self.changer.inventory):
+            if barcode not in here:
+                await self.changer.remove(barcode)
+        there = {volume.barcode for volume in volumes}
+        await self.place(sorted(name for name in here & there if not self._lies(name)))
+
+    async def in_import_export(self) -> list[str]:
+        """The barcodes of what lies in import/export slots."""
+        doors = self.geometry.import_export
+        return [name for name, place in self.changer.inventory if place.address in doors]
+
+    async def place(self, barcodes: Sequence[str]) -> None:
+        """Give tapes import/export slots, as many as there are; the rest has none for now."""
         room = self.count(ElementType.IMPORT_EXPORT)
-        if fitting := lost[: room.total - room.full]:
+        if fitting := barcodes[: room.total - room.full]:
             await self.changer.insert(fitting)
+
+    def _note(self, unknown: Sequence[Volume]) -> None:
+        """Blocks."""
+        self.ledger.put([_found(v, worm=self._vault.is_worm(v.barcode)) for v in unknown])
+
+    async def _finish_deletions(self) -> None:
+        """Without anybody who does it afterwards."""
+        records = self.ledger.tapes().values()
+        deleting = [r.barcode for r in records if r.status is Status.DELETING]
+        for barcode in deleting if self.afterwards is None else ():
+            await self.drop_volume(barcode)
+            await self.forget(barcode)
+
+    def _lies(self, barcode: str) -> bool:
+        return barcode in self.changer.inventory
+
+    def _in_library(self) -> set[str]:
+        tapes = self.ledger.tapes().values()
+        return {record.barcode for record in tapes if record.status in IN_LIBRARY}
+
+    async def _take_out(self, barcode: str) -> None:
+        """Take a tape from its place, if it has one; TapeInUseError."""
+        try:
+            await self.changer.remove(barcode)
+        except VolumeLoadedError as error:
+            raise TapeInUseError(str(error)) from None
+        except UnknownVolumeError:
+            pass  # It lies nowhere: a volume that a crash left between two steps.
+
+    def tell(self, barcodes: Sequence[str]) -> None:
+        """Let everybody know of the status that tapes have now."""
+        for barcode in barcodes:
+            if (record := self.ledger.find(barcode)) is not None:
+                self._events.status_changed(barcode, record.status)
 
     # Steps of the above
 
-    async def _create(self, barcodes: Sequence[str], size_bytes: int) -> list[Tape]:
-        self._check_room(barcodes)
-        create = partial(self._create_volumes, barcodes, size_bytes)
-        volumes = await asyncio.to_thread(create)
-        try:
-            await self.changer.insert(barcodes)
-        except ElementFullError as error:
-            await asyncio.to_thread(self._delete_volumes, barcodes)
-            raise NoFreeSlotError(str(error)) from None
-        return [self._tape(volume) for volume in volumes]
-
-    async def _new_barcodes(
-        self, prefix: str | None, barcode: str | None, count: int
-    ) -> Sequence[str]:
-        taken = await asyncio.to_thread(self._vault.barcodes)
-        try:
-            if barcode is None:
-                return list(islice(made_up(prefix or "", taken), count))
-            check_barcode(barcode)
-        except BarcodeError as error:
-            raise InvalidRequestError(str(error)) from None
-        if barcode in taken:
-            raise BarcodeTakenError(
-                f"the barcode {barcode} is taken: no two tapes ever have the same, not even"
-                " after the first is deleted"
-            )
-        return [barcode]
-
-    def _check_room(self, barcodes: Sequence[str]) -> None:
-        slots = self.count(ElementType.IMPORT_EXPORT)
-        free = slots.total - slots.full
-        if len(barcodes) > free:
-            raise NoFreeSlotError(
-                f"no free import/export slot is left for tape {barcodes[free]}: {slots.full} of"
-                f" {slots.total} are full; move tapes to storage slots, or delete some"
-            )
-
-    def _create_volumes(self, barcodes: Sequence[str], size_bytes: int) -> list[Volume]:
-        """All or none; StorageError."""
-        made: list[Volume] = []
-        with told_as_gateway_errors(), ExitStack() as undo:
-            for barcode in barcodes:
-                made.append(self._vault.create(barcode, size_bytes))
-                undo.callback(self._vault.delete, barcode)
-            undo.pop_all()
-        return made
-
-    def _delete_volumes(self, barcodes: Sequence[str]) -> None:
-        for barcode in barcodes:
-            self._vault.delete(barcode)
-
-    def _tape(self, volume: Volume) -> Tape:
-        inventory = self.changer.inventory
-        place = inventory.place_of(volume.barcode) if volume.barcode in inventory else None
+    def _tape(self, record: TapeRecord, volume: Volume | None) -> Tape:
+        inventory, barcode = self.changer.inventory, record.barcode
+        place = inventory.place_of(barcode) if barcode in inventory else None
         address = None if place is None else place.address
+        doing = self.doing.get(barcode, IDLE)
         return Tape(
-            barcode=volume.barcode,
-            status=volume.status,
-            size_bytes=volume.capacity_bytes,
-            used_bytes=volume.used_bytes,
-            write_protected=volume.write_protected,
-            created_at=volume.created_at,
+            barcode=barcode,
+            status=_status(record, volume),
+            size_bytes=record.capacity_bytes,
+            used_bytes=record.used_bytes if volume is None else volume.used_bytes,
+            write_protected=_is_protected(record, volume),
+            created_at=datetime.fromtimestamp(record.created_at, UTC),
             element_address=address,
             slot=slot_number(self.geometry, address),
             drive=_index(self.geometry.drives, address),
             home_slot=slot_number(self.geometry, _home(place)),
+            pool=record.pool,
+            worm=record.worm,
+            pool_entered_at=_moment(record.pool_entered_at),
+            retention_started_at=_moment(record.retention_started_at),
+            progress=doing.progress,
+            problem=doing.problem,
         )
 
 
-def _check_size(size_bytes: int) -> None:
-    if not SMALLEST_TAPE <= size_bytes <= LARGEST_TAPE:
-        raise InvalidRequestError(f"a tape of {size_bytes} bytes: sizes go from 1MiB to 1EiB")
+def _status(record: TapeRecord, volume: Volume | None) -> str:
+    """What is wrong with a volume is told in the place of AVAILABLE."""
+    if volume is not None and record.status is Status.AVAILABLE:
+        return volume.status
+    return record.status.value
+
+
+def _is_protected(record: TapeRecord, volume: Volume | None) -> bool:
+    return record.status in READ_ONLY or (volume is not None and volume.write_protected)
+
+
+def _found(volume: Volume, *, worm: bool) -> TapeRecord:
+    """A tape that nobody made here: one that was pulled, or of a time before the ledger."""
+    created_at = int(volume.created_at.timestamp())
+    return TapeRecord(
+        volume.barcode,
+        Status.AVAILABLE,
+        volume.capacity_bytes,
+        created_at,
+        DEFAULT_POOL,
+        worm=worm,
+    )
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def slot_number(geometry: Geometry, address: int | None) -> int | None:

@@ -10,7 +10,6 @@ from pyvtl.gateway.changer_type import ChangerType, ChangerTypes
 from pyvtl.gateway.chap import AllCredentials
 from pyvtl.gateway.information import About, Information
 from pyvtl.gateway.kept import Kept
-from pyvtl.gateway.requests import AllRequests
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,6 @@ class Owned:
     bandwidth: Bandwidth
     changer_types: ChangerTypes
     credentials: Kept[AllCredentials]
-    requests: Kept[AllRequests]
 
     @classmethod
     def read(cls, folder: Path, gateway_id: str, config: Config) -> Self:
@@ -35,5 +33,4 @@ class Owned:
                 Kept(folder / "changer.json", ChangerType()), gateway_id, config.library.geometry
             ),
             Kept(folder / "chap.json", AllCredentials()),
-            Kept(folder / "requests.json", AllRequests()),
         )

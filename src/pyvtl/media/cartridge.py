@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from pyvtl.media.medium import (
+    AppendOnlyError,
     Attributes,
     DamagedError,
     EndOfData,
@@ -67,6 +68,8 @@ class Cartridge:
         self.damage = "; ".join(loaded.damage) or None
         self._writer = TapeWriter(folder, loaded, attributes, follow)
         self.closed = False
+        self.read_only = False
+        """Whether it shows itself write-protected for as long as it is loaded."""
         closed = {pack_id for pack_id, fact in (known or {}).items() if fact.pack is not None}
         for pack in loaded.packs:
             if pack.pack_id not in closed:
@@ -84,7 +87,9 @@ class Cartridge:
 
     @property
     def attributes(self) -> Attributes:
-        return Attributes(write_protected=self._writer.attributes.write_protected)
+        frame = self._writer.attributes
+        protected = frame.write_protected or self.read_only
+        return Attributes(write_protected=protected, worm=frame.worm)
 
     @property
     def partitions(self) -> int:
@@ -136,7 +141,8 @@ class Cartridge:
             return Spacing(self._writer.reader, at, count).sequential_filemarks()
 
     def start_writing(self, at: Position) -> None:
-        self._refuse_damaged()
+        self._refuse_read_only()
+        self._refuse_overwriting(at)
         with self._writing():
             self._writer.start(at.partition, place_of(at))
 
@@ -145,7 +151,7 @@ class Cartridge:
             self._writer.reserve(byte_count)
 
     def append(self, objects: Sequence[Record | Filemark], *, compress: bool = True) -> None:
-        self._refuse_damaged()
+        self._refuse_read_only()
         if not objects:
             return
         with self._writing():
@@ -161,7 +167,8 @@ class Cartridge:
             writer.flush()
 
     def truncate(self, at: Position) -> None:
-        self._refuse_damaged()
+        self._refuse_read_only()
+        self._refuse_overwriting(at)
         with self._writing():
             self._writer.truncate(at.partition, place_of(at))
 
@@ -170,7 +177,7 @@ class Cartridge:
             self._writer.sync()
 
     def set_attributes(self, attributes: Attributes) -> None:
-        self._refuse_damaged()
+        self._refuse_read_only()
         frame = replace(self._writer.attributes, write_protected=attributes.write_protected)
         with self._writing():
             self._writer.set_attributes(frame)
@@ -182,9 +189,15 @@ class Cartridge:
         with self._writing():
             self._writer.close()
 
-    def _refuse_damaged(self) -> None:
+    def _refuse_read_only(self) -> None:
+        if self.read_only:
+            raise DamagedError(f"tape {self.barcode} is read-only")
         if self.damage is not None:
             raise DamagedError(f"tape {self.barcode} is read-only: {self.damage}")
+
+    def _refuse_overwriting(self, at: Position) -> None:
+        if self._writer.attributes.worm and at != self.end_of_data(at.partition):
+            raise AppendOnlyError(f"tape {self.barcode} is WORM: it can only be appended to")
 
     @contextmanager
     def _settled(self) -> Iterator[None]:

@@ -77,9 +77,13 @@ class Motion:
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What belongs to the cartridge and travels with it."""
+    """What belongs to the cartridge and travels with it.
+
+    A `worm` medium can only be appended to; that is set when it is made, and never changes.
+    """
 
     write_protected: bool = False
+    worm: bool = False
 
 
 class MediumError(Exception):
@@ -88,6 +92,10 @@ class MediumError(Exception):
 
 class DamagedError(MediumError):
     """What is stored is not what was written: a checksum, a length or a chain does not hold."""
+
+
+class AppendOnlyError(MediumError):
+    """What is recorded on a WORM medium cannot be changed.  Nothing was."""
 
 
 class StorageFullError(MediumError):
@@ -156,7 +164,8 @@ class Medium(Protocol):
     def start_writing(self, at: Position) -> None:
         """The next `append` writes at `at`, which drops what follows; until then nothing changes.
 
-        Raises DamagedError when the medium is read-only because of damage.
+        Raises DamagedError when the medium is read-only because of damage, AppendOnlyError when
+        something is recorded behind `at` on a WORM medium.
         """
         ...
 
@@ -173,7 +182,7 @@ class Medium(Protocol):
         ...
 
     def truncate(self, at: Position) -> None:
-        """Make `at` the end of data, durably (SSC-5 ERASE)."""
+        """Make `at` the end of data, durably (SSC-5 ERASE).  Raises as `start_writing`."""
         ...
 
     def sync(self) -> None:
@@ -181,7 +190,7 @@ class Medium(Protocol):
         ...
 
     def set_attributes(self, attributes: Attributes) -> None:
-        """Change the attributes, durably."""
+        """Change the attributes, durably; `worm` stays as it is."""
         ...
 
     def close(self) -> None:

@@ -1,8 +1,10 @@
 """A medium that is a plain list: the reference that every other implementation is held to."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pyvtl.media.medium import (
+    AppendOnlyError,
     Attributes,
     BeginningOfPartition,
     EndOfData,
@@ -42,12 +44,17 @@ class MemoryMedium:
     """Keeps every promise of `Medium`; `crash` shows what a power loss would leave of it."""
 
     def __init__(
-        self, barcode: str = "MEM001L5", capacity_bytes: int = 1 << 40, partitions: int = 1
+        self,
+        barcode: str = "MEM001L5",
+        capacity_bytes: int = 1 << 40,
+        partitions: int = 1,
+        *,
+        worm: bool = False,
     ) -> None:
         self.barcode = barcode
         self.capacity_bytes = capacity_bytes
         self.partitions = partitions
-        self.attributes = Attributes()
+        self.attributes = Attributes(worm=worm)
         self._rows = [Row(number) for number in range(partitions)]
         self._durable = [row.copy() for row in self._rows]
         self._writing_at = Position()
@@ -116,6 +123,7 @@ class MemoryMedium:
         return row.objects[number - 1] if number > 0 else BeginningOfPartition()
 
     def start_writing(self, at: Position) -> None:
+        self._refuse_overwriting(at)
         self._writing_at, self._cut_pending = at, True
 
     def reserve(self, byte_count: int) -> None:
@@ -135,6 +143,7 @@ class MemoryMedium:
                         row.add(Filemark())
 
     def truncate(self, at: Position) -> None:
+        self._refuse_overwriting(at)
         self._rows[at.partition].cut(at.object_number)
         self.start_writing(at)
         self.sync()
@@ -143,7 +152,11 @@ class MemoryMedium:
         self._durable = [row.copy() for row in self._rows]
 
     def set_attributes(self, attributes: Attributes) -> None:
-        self.attributes = attributes
+        self.attributes = replace(attributes, worm=self.attributes.worm)
+
+    def _refuse_overwriting(self, at: Position) -> None:
+        if self.attributes.worm and at != self.end_of_data(at.partition):
+            raise AppendOnlyError(f"tape {self.barcode} is WORM: it can only be appended to")
 
     def close(self) -> None:
         self.sync()

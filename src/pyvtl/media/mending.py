@@ -92,13 +92,14 @@ def _relabel(path: Path, barcode: str) -> None:
     """Write a label as the catalog has it; as the segments tell it when the catalog does not."""
     files, folder = LocalFiles(), path / TAPES / barcode
     key = bytes(KEY_SIZE)  # Telling whose a segment is takes no key.
-    label = _label_in_catalog(path, barcode) or label_from_segments(
-        TapeFolder(files, folder, key, b"", barcode)
-    )
+    found = label_from_segments(TapeFolder(files, folder, key, b"", barcode))
+    label = _label_in_catalog(path, barcode) or found
     if label is None:
         raise StorageFailedError(f"nothing tells what the label of tape {barcode} was")
+    worm = found is not None and found.worm
     try:
-        write_label(files, folder, replace(label, encrypted=KEY_FILE in files.listdir(folder)))
+        encrypted = KEY_FILE in files.listdir(folder)
+        write_label(files, folder, replace(label, encrypted=encrypted, worm=worm))
     except OSError as error:
         raise StorageFailedError(str(error)) from error
 

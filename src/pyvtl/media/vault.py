@@ -83,8 +83,11 @@ class Vault:
             self._adopt_all()
             undo.pop_all()
 
-    def create(self, barcode: str, capacity_bytes: int) -> Volume:
-        """Make a blank tape; it lies nowhere yet.  A barcode is never used twice: MediumError."""
+    def create(self, barcode: str, capacity_bytes: int, *, worm: bool = False) -> Volume:
+        """Make a blank tape; it lies nowhere yet.  A barcode is never used twice: MediumError.
+
+        A `worm` tape can only be appended to, for ever.
+        """
         if barcode in self._tapes or not barcode.isalnum():
             raise MediumError(
                 f"a tape cannot have the barcode {barcode}: it is taken or no barcode"
@@ -96,14 +99,19 @@ class Vault:
             self._files.sync_folder(self._tapes_folder)
             if self._encrypt:
                 self._keyring.make(folder)
-            write_label(self._files, folder, replace(label_of(row), encrypted=self._encrypt))
+            label = replace(label_of(row), encrypted=self._encrypt, worm=worm)
+            write_label(self._files, folder, label)
             self._put(row)
         return self._volume(row)
 
-    def open(self, barcode: str) -> Cartridge:
-        """Load a tape: it is recovered if a crash interrupted it.  Once at a time."""
+    def open(self, barcode: str, *, read_only: bool = False) -> Cartridge:
+        """Load a tape: it is recovered if a crash interrupted it.  Once at a time.
+
+        One that is `read_only` shows itself write-protected, and nothing on it changes.
+        """
         with self._claim(barcode) as row, storing():
             cartridge = self._load(row)
+            cartridge.read_only = read_only
             self._note_damage(row, cartridge.damage)
             self._open[barcode] = cartridge
         return cartridge
@@ -119,7 +127,18 @@ class Vault:
     def at_rest(self, barcode: str) -> TapeAtRest:
         """What a tape that is not in use consists of; MediumError if it is encrypted."""
         with self._claim(barcode) as row, storing():
-            return tape_at_rest(self._folder(row), label_of(row), self._catalog.known(barcode))
+            label = replace(label_of(row), worm=self.is_worm(barcode))
+            return tape_at_rest(self._folder(row), label, self._catalog.known(barcode))
+
+    def is_worm(self, barcode: str) -> bool:
+        """Whether the label of a tape says that it can only be appended to.
+
+        What is written on a tape says so too: a label that is lost unsets nothing there.
+        """
+        try:
+            return read_label(self._files, self._tapes_folder / barcode).worm
+        except (DamageError, FileNotFoundError):
+            return False
 
     def labels(self) -> list[Label]:
         """The labels of all tapes, the deleted ones too, by barcode; none that cannot be read."""
@@ -133,6 +152,25 @@ class Vault:
             self._put(deleted)
             self._catalog.forget_packs(barcode)
             self._sweep(deleted)
+
+    def take_in(self, label: Label, draft: Path) -> None:
+        """Have a tape whose segments lie in `draft`, also one that was let go of by `delete`.
+
+        Once more is no error.
+        """
+        folder = self._tapes_folder / label.barcode
+        with storing():
+            self._files.mkdir(folder)
+            self._files.sync_folder(self._tapes_folder)
+            for name in self._files.listdir(draft):
+                self._files.rename(draft / name, folder / name)
+            self._files.sync_folder(folder)
+            names = [name for name in self._files.listdir(folder) if SEGMENT_NAME.fullmatch(name)]
+            self._sharing.take_back(names)
+            write_label(self._files, folder, label)
+            row = _row_of(label)
+            self._put(row)
+            self._look_into(row)
 
     @property
     def indexing(self) -> bool:
@@ -212,7 +250,7 @@ class Vault:
             self._tapes[row.barcode] = row._replace(damage=damage)
 
     def _load(self, row: TapeRow) -> Cartridge:
-        blank = AttributesFrame(capacity_0=row.capacity_bytes)
+        blank = AttributesFrame(capacity_0=row.capacity_bytes, worm=self.is_worm(row.barcode))
         known = self._catalog.known(row.barcode)
         follow = partial(self._catalog.follow, row.barcode)
         return Cartridge(self._keyring.unlocked(self._folder(row)), blank, known, follow)

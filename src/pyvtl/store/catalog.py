@@ -19,7 +19,7 @@ from pyvtl.store.loading import KnownPack
 from pyvtl.store.tape_map import Pack
 from pyvtl.store.writer import Progress
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 FOLLOW_SECONDS = 1.0
 """How far the catalog may lie behind."""
 
@@ -59,9 +59,21 @@ CREATE TABLE kept_packs (
 ) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
+STORED = """
+CREATE TABLE stored_packs (
+    pack_id BLOB PRIMARY KEY, barcode TEXT NOT NULL, gateway TEXT NOT NULL, length INTEGER NOT NULL,
+    crc32c INTEGER NOT NULL, map TEXT NOT NULL, map_offset INTEGER NOT NULL,
+    map_length INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX stored_packs_of_tape ON stored_packs (barcode);
+"""
 ALL_KNOWN = "INSERT INTO facts VALUES ('references');"
-UPGRADE = {0: SCHEMA + REFERENCES, 1: REFERENCES + ALL_KNOWN}
+UPGRADE = {0: SCHEMA + REFERENCES + STORED, 1: REFERENCES + ALL_KNOWN + STORED, 2: STORED}
 """What makes a catalog of this version of an older one; of version 1 no pack refers to another."""
+PACKS = """
+SELECT packs.*, stored_packs.pack_id IS NOT NULL FROM packs
+LEFT JOIN stored_packs USING (pack_id) WHERE packs.barcode=? ORDER BY packs.sequence
+"""
 PUT_TAPE = "INSERT OR REPLACE INTO tapes VALUES (?,?,?,?,?,?,?,?)"
 PUT_REFERENCE = "INSERT OR IGNORE INTO pack_references VALUES (?,?,?)"
 
@@ -186,7 +198,7 @@ class Catalog:
         ):
             extent = Extent(row[1], Place(*row[2:5]), row[5], row[6])
             extents.setdefault(row[0], []).append(extent)
-        rows = self.query("SELECT * FROM packs WHERE barcode=? ORDER BY sequence", barcode)
+        rows = self.query(PACKS, barcode)
         return {row[0]: _known_pack(row, extents.get(row[0], [])) for row in rows}
 
     def follow(self, barcode: str, progress: Progress) -> None:
@@ -272,7 +284,7 @@ def _known_pack(row: tuple[Any, ...], extents: list[Extent]) -> KnownPack:
         attributes=row[11] and AttributesFrame.decode(row[11]),
         extents=tuple(extents),
     )
-    return KnownPack(pack, pack.length)
+    return KnownPack(pack, pack.length, stored=bool(row[12]))
 
 
 def _put_pack(db: sqlite3.Connection, barcode: str, progress: Progress) -> None:

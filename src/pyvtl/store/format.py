@@ -147,6 +147,7 @@ class AttributesFrame(Structure, size=40):
 
     partitions: Annotated[int, octets(0, 0)] = 1
     write_protected: Annotated[bool, bit(1, 0)] = False
+    worm: Annotated[bool, bit(1, 1)] = False
     capacity_0: Annotated[int, octets(8, 15)]
     capacity_1: Annotated[int, octets(16, 23)] = 0
     capacity_2: Annotated[int, octets(24, 31)] = 0

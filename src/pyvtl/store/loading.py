@@ -63,10 +63,14 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class KnownPack:
-    """What the catalog says of a pack: all of a closed one, of an open one how far it is synced."""
+    """What the catalog says of a pack: all of a closed one, of an open one how far it is synced.
+
+    `stored` says that the object store has it: then its segment need not be here.
+    """
 
     pack: Pack | None = None
     synced_to: int = 0
+    stored: bool = False
 
 
 def segment_names(folder: TapeFolder) -> list[str]:

@@ -83,6 +83,11 @@ class CatalogReferences:
         rows = "SELECT pack_id FROM kept_packs WHERE barcode=?"
         return {row[0] for row in self._catalog.query(rows, barcode)}
 
+    def unkeep(self, pack_ids: Collection[bytes]) -> None:
+        """Packs that were kept for those that refer to them are a tape's own again."""
+        with self._catalog.transaction() as db:
+            db.executemany("DELETE FROM kept_packs WHERE pack_id=?", [(p,) for p in pack_ids])
+
     def all_kept(self) -> set[bytes]:
         """The packs that are kept for those that refer to them, of all tapes."""
         return {row[0] for row in self._catalog.query("SELECT pack_id FROM kept_packs")}

@@ -1,9 +1,7 @@
 """Make the label of a tape anew from its segments: each of them says whose it is."""
 
-from dataclasses import replace
-
 from pyvtl.store.errors import DamageError
-from pyvtl.store.format import SegmentHeader, decode_header
+from pyvtl.store.format import AttributesFrame, SegmentHeader, decode_header
 from pyvtl.store.keys import KEY_FILE
 from pyvtl.store.loading import TapeFolder, load_tape, segment_names
 from pyvtl.store.repository import Label
@@ -21,8 +19,16 @@ def label_from_segments(folder: TapeFolder) -> Label | None:
     if header.barcode.rstrip() != folder.barcode.encode():
         return None
     created_at = min(header.created_at for header in headers)
-    label = Label(folder.barcode, header.tape_id.hex(), _capacity(folder), created_at)
-    return replace(label, encrypted=KEY_FILE in folder.files.listdir(folder.path))
+    frame = _attributes(folder)
+    capacity = 0 if frame is None else _capacity(frame)
+    return Label(
+        folder.barcode,
+        header.tape_id.hex(),
+        capacity,
+        created_at,
+        encrypted=KEY_FILE in folder.files.listdir(folder.path),
+        worm=frame is not None and frame.worm,
+    )
 
 
 def segment_header(folder: TapeFolder, name: str) -> SegmentHeader | None:
@@ -39,13 +45,14 @@ def _headers(folder: TapeFolder) -> list[SegmentHeader | None]:
     return [segment_header(folder, name) for name in segment_names(folder)]
 
 
-def _capacity(folder: TapeFolder) -> int:
-    """The record bytes that fit, as the last segment that can be read says; 0 if none does."""
+def _attributes(folder: TapeFolder) -> AttributesFrame | None:
+    """What the last segment that can be read says of the cartridge."""
     try:
         last = load_tape(folder, mend=False).last
     except DamageError:
-        return 0
-    frame = None if last is None else last.attributes
-    if frame is None:
-        return 0
+        return None
+    return None if last is None else last.attributes
+
+
+def _capacity(frame: AttributesFrame) -> int:
     return frame.capacity_0 + frame.capacity_1 + frame.capacity_2 + frame.capacity_3

@@ -27,7 +27,7 @@ class Label:
     """What a tape is, even while nothing is written on it.
 
     The label of a deleted tape stays, so that its barcode is never given to another.
-    `created_at` counts seconds since 1970.
+    `created_at` counts seconds since 1970.  A `worm` tape can only be appended to.
     """
 
     barcode: str
@@ -36,6 +36,7 @@ class Label:
     created_at: int
     deleted: bool = False
     encrypted: bool = False
+    worm: bool = False
     format: int = FORMAT_VERSION
 
 
@@ -86,7 +87,7 @@ def read_label(files: FileLayer, folder: Path) -> Label:
 
 def _label(path: Path, kept: Mapping[str, Any]) -> Label:
     wanted = {field.name: field.type for field in fields(Label)}
-    kept = {"encrypted": False, **kept}
+    kept = {"encrypted": False, "worm": False, **kept}
     if kept.keys() != wanted.keys():
         wrong = kept.keys() ^ wanted.keys()
         raise DamageError(f"{path} is no label: {', '.join(sorted(wrong))}")

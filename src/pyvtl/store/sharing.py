@@ -67,6 +67,10 @@ class Sharing:
             if pack_id_of(name) not in kept:
                 shared.remove(int(name.partition("-")[0]), pack_id_of(name))
 
+    def take_back(self, names: Collection[str]) -> None:
+        """These segments belong to their tape again, and are not only kept for others."""
+        self._table.unkeep([pack_id_of(name) for name in names])
+
     @property
     def indexing(self) -> bool:
         """Whether the index is being made anew."""

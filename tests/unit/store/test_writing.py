@@ -180,7 +180,7 @@ def test_a_label_in_another_tape_s_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_catalog_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path / "catalog")
-    catalog._db.execute("PRAGMA user_version=3")
+    catalog._db.execute("PRAGMA user_version=4")
     catalog.close()
-    with pytest.raises(CatalogError, match="has version 3"):
+    with pytest.raises(CatalogError, match="has version 4"):
         Catalog(tmp_path / "catalog")

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Final
 
 from pyvtl.device.changer.bay import Bay
+from pyvtl.device.changer.door import Door
 from pyvtl.media.inventory import (
     ElementEmptyError,
     ElementFullError,
@@ -34,18 +35,23 @@ class Transport:
         """`bays` are the drives by element address."""
         self.inventory = inventory
         self.bays = bays
+        self.door: Door | None = None
+        """What is told of volumes that the host moves through import/export slots."""
         self._journal = journal
         self._busy = asyncio.Lock()
         self._under_way: set[asyncio.Task[Moves]] = set()
         self._numbering = 0
 
-    async def carry(self, plan: Callable[[], Moves]) -> Moves:
+    async def carry(self, plan: Callable[[], Moves], *, by_address: bool = False) -> Moves:
         """Plan and make a change, and tell what it was; cancelling the caller does not stop it.
+
+        One that is planned `by_address` is refused when addresses change before its turn.
 
         Raises InventoryError when the plan is refused, StorageFailedError when it could not be
         made durable, and CheckCondition or MediumError from a drive; then nothing has moved.
         """
-        carrying = asyncio.create_task(self._carry(plan, self._numbering))
+        numbering = self._numbering if by_address else None
+        carrying = asyncio.create_task(self._carry(plan, numbering))
         self._under_way.add(carrying)
         carrying.add_done_callback(self._under_way.discard)
         return await asyncio.shield(carrying)
@@ -56,10 +62,7 @@ class Transport:
             await asyncio.wait(self._under_way)
 
     async def renumber(self, geometry: Geometry, keep: Callable[[], Awaitable[object]]) -> None:
-        """Give the elements other addresses between two moves, once `keep` has made it durable.
-
-        A move that was asked for under the old addresses is refused, not made under the new.
-        """
+        """Give the elements other addresses between two moves, once `keep` has made it durable."""
         async with self._busy:
             await keep()
             before = self.inventory.geometry
@@ -68,18 +71,51 @@ class Transport:
             self.bays = bays
             self._numbering += 1
 
-    async def _carry(self, plan: Callable[[], Moves], numbering: int) -> Moves:
+    async def _carry(self, plan: Callable[[], Moves], numbering: int | None) -> Moves:
         async with self._busy, AsyncExitStack() as undo:
-            if numbering != self._numbering:
+            if numbering not in (None, self._numbering):
                 raise NoSuchElementError("the elements have other addresses now")
             moves = plan()
+            exported, imported = self._through_the_door(moves)
+            moves = {**moves, **dict.fromkeys(exported)}
             leaving, arriving = self._in_bays(moves)
             await self._empty_bays(leaving, undo)
             await self._fill_bays(arriving, undo)
-            await asyncio.to_thread(self._journal.place, moves)
+            await asyncio.to_thread(self._keep, moves, exported, imported)
             undo.pop_all()
             self.inventory.apply(moves)
         return moves
+
+    def _through_the_door(self, moves: Moves) -> tuple[list[str], list[str]]:
+        """Which volumes leave by the host's hand, and which come in.
+
+        A volume that is moved from one import/export slot to another does neither.
+        """
+        if self.door is None:
+            return [], []
+        doors, exported, imported = self.inventory.geometry.import_export, list[str](), list[str]()
+        for barcode, place in moves.items():
+            if place is None or barcode not in self.inventory:
+                continue
+            before = self.inventory.place_of(barcode).address in doors
+            if place.address in doors and not before and self.door.exports:
+                exported.append(barcode)
+            elif before and place.address not in doors:
+                imported.append(barcode)
+        return exported, imported
+
+    def _keep(self, moves: Moves, exported: list[str], imported: list[str]) -> None:
+        """In a thread: make moves durable, and what they mean to the door before them."""
+        if self.door is None or not (exported or imported):
+            self._journal.place(moves)
+            return
+        self.door.admit(imported)
+        self.door.export(exported)
+        try:
+            self._journal.place(moves)
+        except BaseException:
+            self.door.keep(exported)
+            raise
 
     def _in_bays(self, moves: Moves) -> tuple[dict[str, Bay], dict[str, Bay]]:
         """Barcodes of what leaves a drive and of what arrives in one, each with the drive."""

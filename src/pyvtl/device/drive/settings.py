@@ -33,10 +33,11 @@ class DriveSettings:
     """`block_length` is the default of the mode block descriptor; zero means variable blocks.
 
     Early warning comes `early_warning_bytes` before the end of the medium, and not before the
-    middle of a small one.
+    middle of a small one.  `worm_medium_type` is what MODE SENSE tells of a WORM cartridge.
     """
 
     densities: Sequence[Density]
     mode_pages: Sequence[ModePage]
+    worm_medium_type: int = 0
     block_length: int = 65536
     early_warning_bytes: int = 64 * MIB

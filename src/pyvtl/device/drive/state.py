@@ -15,7 +15,7 @@ from pyvtl.device.drive.settings import MAXIMUM_BLOCK_LENGTH, DriveSettings
 from pyvtl.device.drive.tape import Tape
 from pyvtl.device.drive.transport import Transport
 from pyvtl.device.memory import MemoryPool
-from pyvtl.media.medium import DamagedError, Medium, MediumError
+from pyvtl.media.medium import AppendOnlyError, Attributes, DamagedError, Medium, MediumError
 from pyvtl.scsi.asc import Asc
 from pyvtl.scsi.command import Needs
 from pyvtl.scsi.identity import DeviceType, Identity, Version
@@ -31,6 +31,8 @@ UNBUFFERED, BUFFERED = 0, 1
 
 def sense_for(error: Exception) -> Sense:
     """What the initiator is told of a medium or a disk that fails."""
+    if isinstance(error, AppendOnlyError):
+        return Sense(SenseKey.DATA_PROTECT, Asc.WORM_MEDIUM_OVERWRITE_ATTEMPTED)
     asc = Asc.UNRECOVERED_READ_ERROR if isinstance(error, DamagedError) else Asc.WRITE_ERROR
     return Sense(SenseKey.MEDIUM_ERROR, asc)
 
@@ -213,11 +215,15 @@ class DriveState(LogicalUnit):
     # Mode parameters
 
     def mode_parameters(self) -> ModeParameters:
-        protected = self._tape is not None and self._tape.attributes.write_protected
-        specific = DeviceSpecific(write_protected=protected, buffered_mode=self.buffered_mode)
+        attributes = self._tape.attributes if self._tape is not None else Attributes()
+        specific = DeviceSpecific(
+            write_protected=attributes.write_protected, buffered_mode=self.buffered_mode
+        )
         descriptor = BlockDescriptor(block_length=self.block_length)
         return ModeParameters(
-            device_specific=specific.encode()[0], block_descriptor=descriptor.encode()
+            medium_type=self.settings.worm_medium_type if attributes.worm else 0,
+            device_specific=specific.encode()[0],
+            block_descriptor=descriptor.encode(),
         )
 
     def select_mode(self, parameters: ModeParameters, pages: Sequence[ModePage]) -> None:

@@ -24,6 +24,10 @@ LTO_5: Final = Density(
 )
 
 
+LTO_5_WORM: Final = 0x5C
+"""Medium type of a WORM cartridge of this generation; other cartridges have none (00h)."""
+
+
 def identity(serial: str, naa: bytes) -> Identity:
     """What one drive says it is; serial and NAA tell it from every other."""
     return Identity("IBM", "ULT3580-TD5", "PV10", serial, naa)
@@ -41,6 +45,7 @@ def settings(*, block_length: int = 65536, early_warning_bytes: int = 64 * MIB) 
             DeviceConfiguration(),
             InformationalExceptions(),
         ),
+        worm_medium_type=LTO_5_WORM,
         block_length=block_length,
         early_warning_bytes=early_warning_bytes,
     )

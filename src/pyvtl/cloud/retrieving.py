@@ -1,0 +1,130 @@
+"""Bring a tape from the archive to a gateway: claim it, have it restored, fetch it.
+
+The head says whose it is: of several gateways that claim a tape at once, one gets it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyvtl.cloud.archiving import Progress, check_archived
+from pyvtl.cloud.documents import Head, Manifest, PackEntry
+from pyvtl.cloud.errors import UnsupportedError
+from pyvtl.cloud.heads import HeadMovedError, HeldHead, commit_head, nonce, read_head
+from pyvtl.cloud.names import archived_pack_key
+from pyvtl.cloud.objects import Access, ObjectStore
+from pyvtl.cloud.pulling import PULLING
+from pyvtl.cloud.receiving import receive_file
+from pyvtl.cloud.recovery_point import read_manifest
+from pyvtl.cloud.refusals import NotArchivedError, RefusedTapeError
+from pyvtl.cloud.spans import FinishedFile
+from pyvtl.store.files import LocalFiles
+from pyvtl.store.references import file_name
+
+RESTORED_DAYS = 7
+"""How long S3 keeps what it restored readable; the tape is fetched long before."""
+POLL_SECONDS = 60.0
+"""How often to ask whether it has restored what was asked for."""
+
+
+async def archived_head(store: ObjectStore, barcode: str) -> HeldHead:
+    """The head of a tape that the archive has.  Raises NotArchivedError."""
+    held = await read_head(store, barcode)
+    if held is None or held.head.archive is None or held.head.state in ("active", "deleted"):
+        raise NotArchivedError(f"there is no tape {barcode} in the archive")
+    return held
+
+
+async def claim(store: ObjectStore, barcode: str, gateway: str, *, again: bool = False) -> Head:
+    """Have an archived tape belong to a gateway that retrieves it.
+
+    NotArchivedError if it is not in the archive, or another gateway was first; with `again` a claim
+    that was made before is taken up.
+    """
+    held = await archived_head(store, barcode)
+    if again and held.head.owner == gateway and held.head.state != "archived":
+        return held.head
+    check_archived(held.head)
+    epoch = held.head.epoch + (held.head.owner != gateway)
+    change = {"state": "retrieving", "owner": gateway, "epoch": epoch, "nonce": nonce()}
+    try:
+        return (await commit_head(store, held.head.model_copy(update=change), held)).head
+    except HeadMovedError:
+        check_archived((await archived_head(store, barcode)).head)
+        raise
+
+
+async def turn(store: ObjectStore, barcode: str, gateway: str, state: str) -> None:
+    """Say in the head of a tape that we retrieve that it is `retrieved`, or `archived` again.
+
+    What is another's, or says so already, is left as it is.
+    """
+    held = await read_head(store, barcode)
+    if held is None or held.head.owner != gateway or held.head.state in (state, "active"):
+        return
+    if held.head.state in ("retrieving", "retrieved"):
+        change = {"state": state, "nonce": nonce()}
+        await commit_head(store, held.head.model_copy(update=change), held)
+
+
+@dataclass(frozen=True, slots=True)
+class Retriever:
+    """Fetches archived tapes into a data folder."""
+
+    store: ObjectStore
+    folder: Path
+    poll_seconds: float = POLL_SECONDS
+    sleep: Callable[[float], Awaitable[object]] = field(default=asyncio.sleep, repr=False)
+
+    async def fetch(self, barcode: str, progress: Progress) -> tuple[Manifest, Path]:
+        """Have all packs of a claimed tape in a folder of their own."""
+        head = (await archived_head(self.store, barcode)).head
+        manifest = await read_manifest(self.store, head)
+        if manifest is None:
+            raise RefusedTapeError("the archive has no manifest of it")
+        await self._restore(barcode, manifest.packs)
+        draft = await asyncio.to_thread(self._draft, barcode, manifest.packs)
+        for number, entry in enumerate(manifest.packs, 1):
+            file = FinishedFile(draft / _name(entry), entry.length, entry.crc32c)
+            key = archived_pack_key(barcode, entry.pack_id)
+            await receive_file(self.store, key, file)
+            progress(number / len(manifest.packs))
+        return manifest, draft
+
+    async def drop(self, barcode: str) -> None:
+        """Remove what was fetched of a tape that is not to come."""
+        await asyncio.to_thread(self._drop, barcode)
+
+    async def _restore(self, barcode: str, entries: Sequence[PackEntry]) -> None:
+        """Wait until all packs can be read, and ask for those that nobody asked for."""
+        waiting = [archived_pack_key(barcode, entry.pack_id) for entry in entries]
+        while waiting := [key for key in waiting if not await self._is_readable(key)]:
+            await self.sleep(self.poll_seconds)
+
+    async def _is_readable(self, key: str) -> bool:
+        info = await self.store.head(key)
+        if info.access is Access.ARCHIVED:
+            try:
+                await self.store.restore(key, RESTORED_DAYS)
+            except UnsupportedError:
+                return True
+        return info.access is Access.READABLE
+
+    def _draft(self, barcode: str, entries: Sequence[PackEntry]) -> Path:
+        files, draft = LocalFiles(), self.folder / PULLING / barcode
+        files.mkdir(draft)
+        for name in set(files.listdir(draft)) - {_name(entry) for entry in entries}:
+            files.unlink(draft / name)
+        return draft
+
+    def _drop(self, barcode: str) -> None:
+        files, draft = LocalFiles(), self.folder / PULLING / barcode
+        if draft.exists():
+            for name in files.listdir(draft):
+                files.unlink(draft / name)
+            files.rmdir(draft)
+
+
+def _name(entry: PackEntry) -> str:
+    return file_name(entry.sequence, bytes.fromhex(entry.pack_id))

@@ -1,0 +1,170 @@
+"""Making tapes: all that were asked for or none, and after a crash as if it had not happened.
+
+First the ledger notes which tapes are being made, then their volumes are, then they get their
+places.  What a crash interrupts is finished at the next start.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+
+from pyvtl.device.changer.changer import MediumChanger
+from pyvtl.gateway.barcode import BarcodeError, check_barcode, made_up
+from pyvtl.gateway.errors import (
+    BarcodeTakenError,
+    GatewayError,
+    InvalidRequestError,
+    NoFreeSlotError,
+    told_as_gateway_errors,
+)
+from pyvtl.gateway.ledger import Ledger, TapeRecord
+from pyvtl.gateway.pools import DEFAULT_POOL
+from pyvtl.gateway.states import Happening, Status
+from pyvtl.media.inventory import ElementFullError
+from pyvtl.media.vault import Vault
+
+SMALLEST_TAPE = 1 << 20
+LARGEST_TAPE = 1 << 60
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which tapes are to be made: `count` with made-up barcodes, or one of `barcode`."""
+
+    size_bytes: int
+    prefix: str | None = None
+    barcode: str | None = None
+    count: int = 1
+    pool: str = DEFAULT_POOL
+    worm: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise InvalidRequestError for a size that no tape has."""
+        if not SMALLEST_TAPE <= self.size_bytes <= LARGEST_TAPE:
+            raise InvalidRequestError(
+                f"a tape of {self.size_bytes} bytes: sizes go from 1MiB to 1EiB"
+            )
+
+    def as_text(self) -> str:
+        """What a client token stands for: the same request has the same text."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+class Creation:
+    """Makes tapes, one request at a time."""
+
+    def __init__(self, vault: Vault, changer: MediumChanger, ledger: Ledger) -> None:
+        self._vault, self._changer, self._ledger = vault, changer, ledger
+
+    async def make(self, wanted: Wanted, token: str | None = None) -> list[str]:
+        """Make blank tapes in the first free import/export slots; their barcodes.
+
+        The same request with the same client token makes nothing more.  Raises
+        InvalidRequestError, BarcodeTakenError, NoFreeSlotError, TokenReusedError.
+        """
+        wanted.check()
+        known = await asyncio.to_thread(self._ledger.made_for, token, wanted.as_text())
+        if known is not None:
+            return known
+        barcodes = await self._new_barcodes(wanted)
+        self._check_room(barcodes)
+        records = [_record(barcode, wanted) for barcode in barcodes]
+        begin = self._ledger.begin
+        await asyncio.to_thread(begin, records, wanted.tags, token, wanted.as_text())
+        try:
+            await asyncio.to_thread(self._make_volumes, records)
+            await self._place(barcodes)
+        except GatewayError:
+            await asyncio.to_thread(self._unmake, barcodes, token)
+            raise
+        await asyncio.to_thread(self._finish, barcodes)
+        return barcodes
+
+    async def resume(self) -> list[str]:
+        """Finish what a crash interrupted; the barcodes.  Some may have no place yet."""
+        records = [r for r in self._ledger.tapes().values() if r.status is Status.CREATING]
+        there = await asyncio.to_thread(self._vault.barcodes)
+        missing = [record for record in records if record.barcode not in there]
+        await asyncio.to_thread(self._make_volumes, missing)
+        barcodes = [record.barcode for record in records]
+        await asyncio.to_thread(self._finish, barcodes)
+        return barcodes
+
+    async def _new_barcodes(self, wanted: Wanted) -> list[str]:
+        taken = await asyncio.to_thread(self._vault.barcodes)
+        taken |= self._ledger.tapes().keys()
+        try:
+            if wanted.barcode is None:
+                return list(islice(made_up(wanted.prefix or "", taken), wanted.count))
+            check_barcode(wanted.barcode)
+        except BarcodeError as error:
+            raise InvalidRequestError(str(error)) from None
+        if wanted.barcode in taken:
+            raise BarcodeTakenError(
+                f"the barcode {wanted.barcode} is taken: no two tapes ever have the same, not even"
+                " after the first is deleted"
+            )
+        return [wanted.barcode]
+
+    def _check_room(self, barcodes: Sequence[str]) -> None:
+        try:
+            self._changer.inventory.plan_insertion(barcodes)
+        except ElementFullError as error:
+            raise no_free_slot(self._changer, error) from None
+
+    def _make_volumes(self, records: Sequence[TapeRecord]) -> None:
+        """All or none; StorageError."""
+        with told_as_gateway_errors(), ExitStack() as undo:
+            for record in records:
+                self._vault.create(record.barcode, record.capacity_bytes, worm=record.worm)
+                undo.callback(self._vault.delete, record.barcode)
+            undo.pop_all()
+
+    async def _place(self, barcodes: Sequence[str]) -> None:
+        try:
+            with told_as_gateway_errors():
+                await self._changer.insert(barcodes)
+        except GatewayError as error:
+            await asyncio.to_thread(self._delete_volumes, barcodes)
+            if isinstance(error.__cause__, ElementFullError):
+                raise no_free_slot(self._changer, error.__cause__) from None
+            raise
+
+    def _delete_volumes(self, barcodes: Sequence[str]) -> None:
+        with told_as_gateway_errors():
+            for barcode in barcodes:
+                self._vault.delete(barcode)
+
+    def _unmake(self, barcodes: Sequence[str], token: str | None) -> None:
+        self._ledger.undo(barcodes, token)
+
+    def _finish(self, barcodes: Sequence[str]) -> None:
+        for barcode in barcodes:
+            self._ledger.move(barcode, Happening.CREATED)
+
+
+def no_free_slot(changer: MediumChanger, error: ElementFullError) -> NoFreeSlotError:
+    """What is told when a tape finds no place, and what to do."""
+    doors = changer.inventory.geometry.import_export
+    full = sum(place.address in doors for _, place in changer.inventory)
+    return NoFreeSlotError(
+        f"{error}: {full} of {len(doors)} are full; move tapes to storage slots, or delete some"
+    )
+
+
+def _record(barcode: str, wanted: Wanted) -> TapeRecord:
+    now = int(time.time())
+    return TapeRecord(
+        barcode,
+        Status.CREATING,
+        wanted.size_bytes,
+        now,
+        wanted.pool,
+        worm=wanted.worm,
+        pool_entered_at=now,
+    )

@@ -1,0 +1,281 @@
+"""The life of tapes beyond the library: archive, retrieval, deletion, pools, tags, policies.
+
+What can be asked is refused here, by name and with what to do first; what takes time is noted in
+the ledger and done by `Works`.  The states and what leads from each to which are in `states.py`.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import structlog
+
+from pyvtl.gateway.creation import no_free_slot
+from pyvtl.gateway.errors import (
+    GatewayError,
+    NoStoreError,
+    TapeNotArchivedError,
+    TapeRetrievedError,
+    WrongStatusError,
+)
+from pyvtl.gateway.events import Events
+from pyvtl.gateway.exports import LedgerDoor
+from pyvtl.gateway.ledger import Ledger, TapeRecord
+from pyvtl.gateway.library import Library, Tape
+from pyvtl.gateway.policies import Policies
+from pyvtl.gateway.pools import Pools, check_unlocked
+from pyvtl.gateway.shelf import ArchivedTape, Shelf
+from pyvtl.gateway.states import Happening, Status
+from pyvtl.gateway.tags import Tags
+from pyvtl.gateway.works import Sleep, Works
+from pyvtl.media.inventory import ElementFullError
+
+log = structlog.get_logger()
+
+POLL_SECONDS: Final = 30.0
+"""How often to look for tapes that other gateways want retrieved here."""
+
+
+class LifeCycle:
+    """All that happens to tapes of one gateway.  `async with life.running()` does the work.
+
+    Without an object store (`shelf` is None) nothing is archived: a tape that the host moves to an
+    import/export slot stays there.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        events: Events,
+        shelf: Shelf | None,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.library, self.events, self.shelf = library, events, shelf
+        self.ledger: Final[Ledger] = library.ledger
+        self.pools = Pools(self.ledger, shelf)
+        self.tags = Tags(self.ledger, self.pools)
+        self.policies = Policies(self.ledger, library, self.pools, events)
+        self.works: Works | None = None
+        self._sleep = sleep
+        self._imported = asyncio.Event()
+        if shelf is not None:
+            self.works = Works(library, events, self.pools, shelf, sleep)
+            library.doing = self.works.doing
+            library.afterwards = self.works.start
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Do what is under way, and what is asked for meanwhile; it goes on at the next start."""
+        loop = asyncio.get_running_loop()
+        self.library.changer.transport.door = LedgerDoor(
+            self.ledger,
+            exports=self.shelf is not None,
+            exported=lambda barcode: loop.call_soon_threadsafe(self._exported, barcode),
+            imported=lambda: loop.call_soon_threadsafe(self._imported.set),
+        )
+        self._imported.set()
+        tasks = [asyncio.create_task(self._make_due_tapes(), name="automatic tape creation")]
+        if self.works is not None:
+            self.works.resume()
+            tasks.append(asyncio.create_task(self._look_for_requests(), name="retrieval requests"))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            if self.works is not None:
+                await self.works.stop()
+
+    # Tapes
+
+    async def archive(self, barcode: str) -> None:
+        """Archive a tape that lies in a slot, as if the host had exported it.
+
+        Raises NoStoreError, TapeNotFoundError, TapeInUseError, WrongStatusError.
+        """
+        _, works = self._with_store("archiving")
+        await self.library.take_away(barcode, Happening.EXPORTED)
+        works.start(barcode)
+
+    async def cancel_archival(self, barcode: str) -> Tape:
+        """Bring a tape that is IN TRANSIT TO VTS back to an import/export slot.
+
+        Raises TapeNotFoundError, WrongStatusError, NoFreeSlotError.
+        """
+        _, works = self._with_store("archiving")
+        self._check_room(barcode)
+        await asyncio.to_thread(self.ledger.move, barcode, Happening.ARCHIVAL_CANCELLED)
+        await works.interrupt(barcode)
+        await self.library.place([barcode])
+        self.library.tell([barcode])
+        return await self.library.show_tape(barcode)
+
+    async def list_archived(self) -> list[ArchivedTape]:
+        """All tapes that the archive has, of all gateways, by barcode; none without a store."""
+        return [] if self.shelf is None else await self.shelf.tapes()
+
+    async def show_archived(self, barcode: str) -> ArchivedTape:
+        """One tape of the archive.  Raises NoStoreError, TapeNotArchivedError."""
+        shelf, _ = self._with_store("an archive")
+        return await shelf.show(barcode)
+
+    async def retrieve(self, barcode: str, gateway: str | None = None) -> None:
+        """Bring an archived tape to a gateway, this one if none is named.
+
+        It turns up in an import/export slot there, read-only.  Of several gateways that ask at once
+        one gets it.  Raises NoStoreError, TapeNotArchivedError, NoFreeSlotError,
+        OtherGatewayNotFoundError, WrongStatusError.
+        """
+        shelf, works = self._with_store("retrieving")
+        if gateway not in (None, shelf.gateway):
+            await shelf.claim(barcode, gateway)
+            return
+        self._refuse_known(barcode)
+        self._check_room(barcode)
+        tape = await shelf.show(barcode)
+        if tape.status != Status.ARCHIVED:
+            raise TapeNotArchivedError(f"tape {barcode} is {tape.status} by gateway {tape.gateway}")
+        await self._note_retrieval(tape)
+        try:
+            await shelf.claim(barcode)
+        except TapeNotArchivedError:
+            await asyncio.to_thread(self.ledger.forget, barcode)
+            raise
+        finally:
+            works.start(barcode)
+        self.library.tell([barcode])
+
+    async def cancel_retrieval(self, barcode: str) -> None:
+        """Leave a tape that is RETRIEVING in the archive.
+
+        Raises NoStoreError, TapeNotFoundError, WrongStatusError.
+        """
+        _, works = self._with_store("retrieving")
+        await asyncio.to_thread(self.ledger.move, barcode, Happening.RETRIEVAL_CANCELLED)
+        self.library.tell([barcode])
+        await works.interrupt(barcode)
+        works.start(barcode)
+
+    async def delete_tape(self, barcode: str) -> None:
+        """As `Library.delete_tape`."""
+        await self.library.delete_tape(barcode)
+
+    async def delete_archived(self, barcode: str, *, bypass_governance: bool = False) -> None:
+        """Delete a tape that is ARCHIVED, and all that the archive has of it.
+
+        Raises NoStoreError, TapeNotArchivedError, TapeRetrievedError, RetentionLockedError.
+        """
+        shelf, works = self._with_store("an archive")
+        tape = await shelf.show(barcode)
+        if tape.status != Status.ARCHIVED:
+            raise TapeRetrievedError(
+                f"tape {barcode} is {tape.status} by gateway {tape.gateway}: export it there, so"
+                " that it goes back to the archive, or cancel its retrieval, first"
+            )
+        check_unlocked(
+            barcode, tape.retention_lock, tape.locked_until, time.time(), bypass=bypass_governance
+        )
+        self._refuse_known(barcode)
+        record = _record(tape, Status.DELETING)
+        await asyncio.to_thread(self.ledger.begin, [record], {}, None, "")
+        self.library.tell([barcode])
+        works.start(barcode)
+
+    async def assign_pool(
+        self, barcode: str, pool_id: str, *, bypass_governance: bool = False
+    ) -> None:
+        """Put a tape into another pool, whose lock counts from when it is, or will be, archived.
+
+        Raises PoolNotFoundError, TapeNotArchivedError, WrongStatusError, RetentionLockedError,
+        PoolChangeError.
+        """
+        pool = await self.pools.active(pool_id)
+        record = self.ledger.find(barcode)
+        if record is None:
+            shelf, _ = self._with_store("an archive")
+            await shelf.assign(barcode, pool, bypass=bypass_governance)
+        elif record.status is Status.AVAILABLE:
+            entered = {"pool": pool.id, "pool_entered_at": int(time.time())}
+            await asyncio.to_thread(self.ledger.amend, barcode, **entered)
+        else:
+            raise WrongStatusError(
+                f"tape {barcode} is {record.status}: only one that is AVAILABLE or ARCHIVED can be"
+                " assigned to a pool"
+            )
+
+    # Steps of the above
+
+    def _with_store(self, what: str) -> tuple[Shelf, Works]:
+        if self.shelf is None or self.works is None:
+            raise NoStoreError(f"{what} needs an object store: set store.url, and start again")
+        return self.shelf, self.works
+
+    def _check_room(self, barcode: str) -> None:
+        try:
+            self.library.changer.inventory.plan_insertion([barcode])
+        except ElementFullError as error:
+            raise no_free_slot(self.library.changer, error) from None
+
+    def _refuse_known(self, barcode: str) -> None:
+        """A tape that this gateway has to do with is in no other state than that."""
+        record = self.ledger.find(barcode)
+        if record is not None:
+            raise WrongStatusError(f"tape {barcode} is {record.status} here: wait for its end")
+
+    async def _note_retrieval(self, tape: ArchivedTape) -> None:
+        record = _record(tape, Status.RETRIEVING)
+        await asyncio.to_thread(self.ledger.begin, [record], tape.tags, None, "")
+
+    def _exported(self, barcode: str) -> None:
+        self.library.tell([barcode])
+        if self.works is not None:
+            self.works.start(barcode)
+
+    # In the background
+
+    async def _make_due_tapes(self) -> None:
+        while True:
+            await self._imported.wait()
+            self._imported.clear()
+            await self.library.changer.settle()
+            try:
+                await self.policies.apply()
+            except GatewayError as error:
+                self.events.tapes_not_created("", str(error))
+
+    async def _look_for_requests(self) -> None:
+        assert self.shelf is not None, "without a store there are none"
+        while True:
+            with suppress(GatewayError):
+                await self.look_for_requests()
+            await self._sleep(POLL_SECONDS)
+
+    async def look_for_requests(self) -> None:
+        """Take up what other gateways want retrieved here."""
+        shelf, works = self._with_store("retrieving")
+        for barcode in await shelf.requests():
+            if self.ledger.find(barcode) is None:
+                await self._note_retrieval(await shelf.show(barcode))
+                self.library.tell([barcode])
+            works.start(barcode)
+
+
+def _record(tape: ArchivedTape, status: Status) -> TapeRecord:
+    """What the ledger knows of a tape that was archived."""
+    return TapeRecord(
+        tape.barcode,
+        status,
+        tape.size_bytes,
+        tape.created_at,
+        tape.pool,
+        worm=tape.worm,
+        pool_entered_at=tape.pool_entered_at,
+        retention_started_at=tape.retention_started_at,
+        retention_lock=tape.retention_lock,
+        locked_until=tape.locked_until,
+        used_bytes=tape.used_bytes,
+        archived=True,
+    )

@@ -1,0 +1,332 @@
+"""The archive as a gateway sees it: tapes, pools and requests in the object store."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from pyvtl.cloud.agreement import agree
+from pyvtl.cloud.archiving import Archiver, Progress, check_archived
+from pyvtl.cloud.documents import Archive, Head, Pool, Repository, encode
+from pyvtl.cloud.errors import NotFoundError, ObjectStoreError
+from pyvtl.cloud.heads import commit_head, nonce, put_once, read_document
+from pyvtl.cloud.names import (
+    ARCHIVED,
+    POOLS,
+    REPOSITORY,
+    gateway_key,
+    pool_key,
+    retrieval_key,
+    retrieval_prefix,
+)
+from pyvtl.cloud.objects import STANDARD, ObjectStore, listing
+from pyvtl.cloud.pushing import push_deletion, push_tape
+from pyvtl.cloud.refusals import NotArchivedError, RefusedTapeError
+from pyvtl.cloud.retrieving import Retriever, archived_head, claim, turn
+from pyvtl.cloud.spans import at_once
+from pyvtl.gateway.errors import (
+    OtherGatewayNotFoundError,
+    StorageError,
+    StoreUnavailableError,
+    TapeNotArchivedError,
+)
+from pyvtl.gateway.ledger import PoolRecord, TapeRecord
+from pyvtl.gateway.pools import check_class_change, check_unlocked, lock_end
+from pyvtl.gateway.states import Status
+from pyvtl.media.medium import MediumError
+from pyvtl.media.vault import Vault
+from pyvtl.store.errors import StoreError
+from pyvtl.store.files import LocalFiles
+from pyvtl.store.repository import Label, read_key
+
+READS_AT_ONCE: Final = 16
+
+
+@contextmanager
+def told_by_the_store() -> Iterator[None]:
+    """Turn what the object store, a tape and the disk refuse into an error of the gateway."""
+    try:
+        yield
+    except NotArchivedError as error:
+        raise TapeNotArchivedError(str(error)) from error
+    except ObjectStoreError as error:
+        raise StoreUnavailableError(str(error)) from error
+    except (RefusedTapeError, MediumError, StoreError, OSError) as error:
+        raise StorageError(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedTape:
+    """A tape that the archive has.  Sizes in bytes, times in seconds since 1970.
+
+    `gateway` is the one that archived it, or that it is retrieved to.
+    """
+
+    barcode: str
+    status: str
+    gateway: str
+    size_bytes: int
+    used_bytes: int
+    created_at: int
+    archived_at: int
+    worm: bool
+    pool: str
+    storage_class: str
+    pool_entered_at: int | None
+    retention_started_at: int | None
+    retention_lock: str
+    locked_until: int | None
+    tags: dict[str, str]
+
+
+class Shelf:
+    """What archives have in common for all gateways that use one object store.
+
+    Raises StoreUnavailableError where the store fails, StorageError for what is refused.
+    """
+
+    def __init__(
+        self, store: ObjectStore, gateway: str, folder: Path, vault: Vault, retriever: Retriever
+    ) -> None:
+        self._store, self.gateway, self._folder, self._vault = store, gateway, folder, vault
+        self._archiver, self._retriever = Archiver(store, gateway), retriever
+        self._agreed = False
+
+    # Pools
+
+    async def put_pool(self, pool: PoolRecord) -> None:
+        """Have a custom pool in the store, as it is now."""
+        document = Pool.model_validate({name: getattr(pool, name) for name in PoolRecord.__slots__})
+        with told_by_the_store():
+            await self._store.put(pool_key(pool.id), encode(document), storage_class=STANDARD)
+
+    async def pools(self) -> list[PoolRecord]:
+        """All custom pools, by id."""
+        with told_by_the_store():
+            keys = [entry.key async for entry in listing(self._store, POOLS)]
+            found = await at_once(
+                [partial(read_document, self._store, Pool, key) for key in keys], READS_AT_ONCE
+            )
+        pools = [PoolRecord(**p.model_dump(exclude={"format"})) for p in found if p is not None]
+        return sorted(pools, key=lambda pool: pool.id)
+
+    # Archived tapes
+
+    async def tapes(self) -> list[ArchivedTape]:
+        """All tapes that the archive has, by barcode, also those that are retrieved."""
+        with told_by_the_store():
+            keys = [entry.key async for entry in listing(self._store, ARCHIVED)]
+            barcodes = sorted(key.removeprefix(ARCHIVED) for key in keys)
+            jobs = [partial(self._find, barcode) for barcode in barcodes]
+            return [tape for tape in await at_once(jobs, READS_AT_ONCE) if tape is not None]
+
+    async def _find(self, barcode: str) -> ArchivedTape | None:
+        try:
+            return _tape((await archived_head(self._store, barcode)).head)
+        except NotArchivedError:
+            return None
+
+    async def show(self, barcode: str) -> ArchivedTape:
+        """One tape; TapeNotArchivedError."""
+        with told_by_the_store():
+            return _tape((await archived_head(self._store, barcode)).head)
+
+    async def assign(self, barcode: str, pool: PoolRecord, *, bypass: bool) -> None:
+        """Have an archived tape in another pool, under its lock from now on.
+
+        Raises RetentionLockedError, PoolChangeError, TapeNotArchivedError.
+        """
+        now = int(time.time())
+        with told_by_the_store():
+            held = await archived_head(self._store, barcode)
+            about = held.head.archive
+            assert about is not None, "archived_head sees to it"
+            check_archived(held.head)
+            lock = about.retention_lock
+            check_unlocked(barcode, lock, about.locked_until, now, bypass=bypass)
+            check_class_change(barcode, about.storage_class, pool)
+            about = about.model_copy(
+                update={
+                    "pool": pool.id,
+                    "pool_entered_at": now,
+                    "retention_started_at": now if lock_end(pool, now) is not None else None,
+                    "retention_lock": pool.retention_lock,
+                    "locked_until": lock_end(pool, now),
+                }
+            )
+            head = held.head.model_copy(update={"archive": about, "nonce": nonce()})
+            await commit_head(self._store, head, held)
+
+    async def delete(self, barcode: str) -> None:
+        """Delete an archived tape; the lock has been looked at."""
+        with told_by_the_store():
+            await self._archiver.delete(barcode)
+
+    async def claim(
+        self, barcode: str, gateway: str | None = None, *, again: bool = False
+    ) -> ArchivedTape:
+        """Have an archived tape be one that a gateway, or this one, retrieves.
+
+        Another gateway finds its request the next time it looks.  `again` takes up a claim that
+        may have been made before.  Raises TapeNotArchivedError.
+        """
+        with told_by_the_store():
+            if gateway is not None:
+                await self._ask(barcode, gateway)
+            owner = gateway or self.gateway
+            return _tape(await claim(self._store, barcode, owner, again=again))
+
+    async def _ask(self, barcode: str, gateway: str) -> None:
+        check_archived((await archived_head(self._store, barcode)).head)
+        try:
+            await self._store.head(gateway_key(gateway))
+        except NotFoundError:
+            raise OtherGatewayNotFoundError(
+                f"no gateway {gateway} uses this object store: start it with the same store.url"
+            ) from None
+        await put_once(self._store, retrieval_key(gateway, barcode), b"\n")
+
+    async def requests(self) -> list[str]:
+        """The tapes that other gateways asked this one to retrieve, and that are claimed for it."""
+        prefix = retrieval_prefix(self.gateway)
+        with told_by_the_store():
+            keys = [entry.key async for entry in listing(self._store, prefix)]
+            found = [await self._find(key.removeprefix(prefix)) for key in keys]
+            mine = [t for t in found if t is not None and t.gateway == self.gateway]
+        return [tape.barcode for tape in mine if tape.status == Status.RETRIEVING]
+
+    async def answered(self, barcode: str) -> None:
+        """Forget a request: this gateway works on it, or never will."""
+        with told_by_the_store():
+            await self._store.delete([retrieval_key(self.gateway, barcode)])
+
+    # The work on one tape
+
+    async def push(self, barcode: str) -> None:
+        """Have the store hold all of a tape that nobody uses."""
+        with told_by_the_store():
+            await self._agree()
+            tape = await asyncio.to_thread(self._vault.at_rest, barcode)
+            await push_tape(self._store, self.gateway, tape)
+
+    async def _agree(self) -> None:
+        """Be of one repository with the store, which may have been out of reach at the start."""
+        if self._agreed:
+            return
+        there = await read_document(self._store, Repository, REPOSITORY)
+        here = await asyncio.to_thread(read_key, LocalFiles(), self._folder)
+        if there is not None and bytes.fromhex(there.hash_key) != here:
+            raise StorageError("the object store is of another repository: restart pyvtl")
+        await agree(self._store, self.gateway, self._folder)
+        self._agreed = True
+
+    async def archive(
+        self,
+        record: TapeRecord,
+        pool: PoolRecord,
+        used_bytes: int,
+        tags: dict[str, str],
+        progress: Progress,
+    ) -> None:
+        """Have a tape in the archive, all of which the store has, or that came from there."""
+        with told_by_the_store():
+            held = await self._archiver.owned(record.barcode)
+            about = _about(record, pool, used_bytes, tags, held.head.archive)
+            await self._archiver.archive(record.barcode, about, progress)
+
+    async def is_archived(self, barcode: str) -> bool:
+        """Whether the head says already that it is."""
+        with told_by_the_store():
+            held = await self._archiver.owned(barcode)
+            return held.head.state == "archived"
+
+    async def came_from_archive(self, barcode: str) -> bool:
+        """Whether a tape was retrieved, so that the archive has all of it."""
+        with told_by_the_store():
+            held = await self._archiver.owned(barcode)
+            return held.head.state in ("archived", "retrieved")
+
+    async def fetch(self, barcode: str, progress: Progress) -> None:
+        """Have a tape here that this gateway has claimed, read-only."""
+        with told_by_the_store():
+            manifest, draft = await self._retriever.fetch(barcode, progress)
+            label = Label(
+                barcode,
+                manifest.tape_id,
+                manifest.capacity_bytes,
+                manifest.created_at,
+                worm=manifest.worm,
+            )
+            await asyncio.to_thread(self._vault.take_in, label, draft)
+            await self._retriever.drop(barcode)
+            await turn(self._store, barcode, self.gateway, "retrieved")
+
+    async def give_back(self, barcode: str) -> None:
+        """Have a tape that was to be retrieved be one of the archive, and drop what came of it."""
+        with told_by_the_store():
+            await turn(self._store, barcode, self.gateway, "archived")
+            await self._retriever.drop(barcode)
+
+    async def tell_deleted(self, barcode: str) -> None:
+        """Tell the store that a tape was deleted here."""
+        with told_by_the_store():
+            labels = await asyncio.to_thread(self._vault.labels)
+            for label in labels:
+                if label.barcode == barcode and label.deleted:
+                    await push_deletion(self._store, self.gateway, label)
+
+
+def _about(
+    record: TapeRecord,
+    pool: PoolRecord,
+    used_bytes: int,
+    tags: dict[str, str],
+    before: Archive | None,
+) -> Archive:
+    """What the head tells of a tape; the lock of one that was archived before goes on."""
+    now = int(time.time())
+    locked = lock_end(pool, now)
+    about = Archive(
+        archived_at=now,
+        capacity_bytes=record.capacity_bytes,
+        used_bytes=used_bytes,
+        created_at=record.created_at,
+        worm=record.worm,
+        pool=pool.id,
+        storage_class=pool.storage_class,
+        pool_entered_at=record.pool_entered_at,
+        retention_started_at=now if locked is not None else None,
+        retention_lock=pool.retention_lock,
+        locked_until=locked,
+        tags=tags,
+    )
+    if before is None:
+        return about
+    kept = ("pool", "storage_class", "retention_started_at", "retention_lock", "locked_until")
+    return about.model_copy(update={name: getattr(before, name) for name in kept})
+
+
+def _tape(head: Head) -> ArchivedTape:
+    about = head.archive
+    assert about is not None, "archived_head sees to it"
+    return ArchivedTape(
+        barcode=head.barcode,
+        status=Status[head.state.upper()].value,
+        gateway=head.owner,
+        size_bytes=about.capacity_bytes,
+        used_bytes=about.used_bytes,
+        created_at=about.created_at,
+        archived_at=about.archived_at,
+        worm=about.worm,
+        pool=about.pool,
+        storage_class=about.storage_class,
+        pool_entered_at=about.pool_entered_at,
+        retention_started_at=about.retention_started_at,
+        retention_lock=about.retention_lock,
+        locked_until=about.locked_until,
+        tags=dict(about.tags),
+    )

@@ -1,0 +1,167 @@
+"""The work that the status of a tape stands for, done in the background and after restarts.
+
+Each job is a step that may be done again: whatever ends it in the middle, the next attempt goes on
+from what the ledger, the object store and the data folder say.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Final
+
+import structlog
+
+from pyvtl.gateway.errors import (
+    GatewayError,
+    TapeNotArchivedError,
+    TapeNotFoundError,
+    WrongStatusError,
+)
+from pyvtl.gateway.events import Events
+from pyvtl.gateway.ledger import Ledger, TapeRecord
+from pyvtl.gateway.library import Doing, Library
+from pyvtl.gateway.pools import Pools
+from pyvtl.gateway.shelf import Shelf
+from pyvtl.gateway.states import UNDER_WAY, Happening, Status
+
+log = structlog.get_logger()
+
+RETRY_SECONDS: Final = 30.0
+
+Sleep = Callable[[float], Awaitable[object]]
+
+
+class Works:
+    """One task for each tape that is under way."""
+
+    def __init__(
+        self,
+        library: Library,
+        events: Events,
+        pools: Pools,
+        shelf: Shelf,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._library, self._events = library, events
+        self._pools, self._shelf, self._sleep = pools, shelf, sleep
+        self._ledger: Ledger = library.ledger
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.doing: dict[str, Doing] = {}
+        """How far the work on each tape is."""
+        self._jobs: Final[Mapping[Status, Callable[[TapeRecord], Awaitable[None]]]] = {
+            Status.IN_TRANSIT: self._send,
+            Status.ARCHIVING: self._archive,
+            Status.ARCHIVED: self._let_go,
+            Status.RETRIEVING: self._retrieve,
+            Status.DELETING: self._delete,
+        }
+
+    def resume(self) -> None:
+        """Go on with everything that is under way."""
+        for record in self._ledger.tapes().values():
+            if record.status in UNDER_WAY:
+                self.start(record.barcode)
+
+    def start(self, barcode: str) -> None:
+        """Do what the status of a tape asks for, unless that is being done."""
+        if barcode not in self._tasks:
+            task = asyncio.create_task(self._work(barcode), name=f"tape {barcode}")
+            self._tasks[barcode] = task
+            task.add_done_callback(partial(self._ended, barcode))
+
+    async def interrupt(self, barcode: str) -> None:
+        """Stop what is being done for a tape."""
+        task = self._tasks.get(barcode)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def settled(self, barcode: str) -> None:
+        """Wait until there is nothing to do for a tape."""
+        while (task := self._tasks.get(barcode)) is not None:
+            await asyncio.wait([task])
+
+    async def stop(self) -> None:
+        """Stop everything; it goes on at the next start."""
+        for barcode in tuple(self._tasks):
+            await self.interrupt(barcode)
+
+    def _ended(self, barcode: str, task: asyncio.Task[None]) -> None:
+        del self._tasks[barcode]
+        self.doing.pop(barcode, None)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            log.error("tape.work_ended", barcode=barcode, exc_info=failure)
+
+    async def _work(self, barcode: str) -> None:
+        await self._library.changer.settle()
+        while (record := self._ledger.find(barcode)) is not None:
+            job = self._jobs.get(record.status)
+            if job is None:
+                return
+            try:
+                await job(record)
+            except (WrongStatusError, TapeNotFoundError):
+                continue  # It was cancelled meanwhile.
+            except GatewayError as error:
+                self._note(record, str(error))
+                await self._sleep(RETRY_SECONDS)
+
+    def _note(self, record: TapeRecord, problem: str) -> None:
+        before = self.doing.get(record.barcode, Doing())
+        self.doing[record.barcode] = Doing(before.progress, problem)
+        if problem != before.problem:
+            self._events.work_failed(record.barcode, record.status, problem)
+
+    def _progress(self, barcode: str, share: float) -> None:
+        self.doing[barcode] = Doing(share)
+
+    async def _move(self, barcode: str, happening: Happening) -> None:
+        await asyncio.to_thread(self._ledger.move, barcode, happening)
+        self._library.tell([barcode])
+
+    async def _send(self, record: TapeRecord) -> None:
+        """IN TRANSIT TO VTS: have the store hold all of it."""
+        await self._shelf.push(record.barcode)
+        await self._move(record.barcode, Happening.UPLOADED)
+
+    async def _archive(self, record: TapeRecord) -> None:
+        """ARCHIVING: have the archive hold all of it, on its own."""
+        barcode = record.barcode
+        if not await self._shelf.came_from_archive(barcode):
+            await self._shelf.push(barcode)
+        pool = await self._pools.show(record.pool)
+        tags = await asyncio.to_thread(self._ledger.tags, f"tape/{barcode}")
+        tape = await self._library.show_tape(barcode)
+        progress = partial(self._progress, barcode)
+        await self._shelf.archive(record, pool, tape.used_bytes, tags, progress)
+        await self._move(barcode, Happening.ARCHIVED)
+
+    async def _let_go(self, record: TapeRecord) -> None:
+        """ARCHIVED: nothing of it stays here, and it is nobody's."""
+        await self._shelf.give_back(record.barcode)
+        await self._library.drop_volume(record.barcode)
+        await asyncio.to_thread(self._ledger.forget, record.barcode)
+
+    async def _retrieve(self, record: TapeRecord) -> None:
+        """RETRIEVING: have all of it here, read-only."""
+        barcode = record.barcode
+        try:
+            await self._shelf.claim(barcode, again=True)
+        except TapeNotArchivedError as error:
+            self._note(record, str(error))
+            await self._move(barcode, Happening.RETRIEVAL_CANCELLED)
+            return
+        await self._shelf.answered(barcode)
+        await self._shelf.fetch(barcode, partial(self._progress, barcode))
+        await asyncio.to_thread(self._ledger.move, barcode, Happening.ARRIVED)
+        await self._library.place([barcode])
+        self._library.tell([barcode])
+
+    async def _delete(self, record: TapeRecord) -> None:
+        """DELETING: nothing of it stays here or in the store."""
+        if record.archived:
+            await self._shelf.delete(record.barcode)
+        else:
+            await self._library.drop_volume(record.barcode)
+            await self._shelf.tell_deleted(record.barcode)
+        await self._library.forget(record.barcode)
