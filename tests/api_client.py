@@ -17,6 +17,7 @@ from pyvtl import Config, Gateway
 from pyvtl.api.model import operation_model
 from pyvtl.api.serving import serve_api
 from pyvtl.api.validation import validated
+from pyvtl.cloud.objects import ObjectStore
 
 KEY_ID, SECRET = "PYVTLTESTKEYOFNOBODY", "a-secret-of-the-tests-and-of-nobody-else"
 ACCOUNT, REGION, GATEWAY_ID = "123456789012", "eu-test-1", "12a3456b"
@@ -103,9 +104,12 @@ def _check_output(http_response: Any, parsed: Any, model: Any, **_: object) -> N
 
 @asynccontextmanager
 async def serving_api(
-    folder: Path, adjust: Callable[[Config], Config] = lambda same: same
+    folder: Path,
+    adjust: Callable[[Config], Config] = lambda same: same,
+    objects: ObjectStore | None = None,
 ) -> AsyncIterator[Served]:
     """A gateway in a folder and its API."""
-    async with Gateway(adjust(config(folder))) as gateway, serve_api(gateway) as endpoint:
+    started = Gateway(adjust(config(folder)), objects=objects)
+    async with started as gateway, serve_api(gateway) as endpoint:
         assert endpoint is not None
-        yield Served(gateway, endpoint.url, await asyncio.to_thread(client, endpoint.url))
+        yield Served(gateway, endpoint.url, client(endpoint.url))
