@@ -4,7 +4,6 @@ First the ledger notes which tapes are being made, then their volumes are, then 
 places.  What a crash interrupts is finished at the next start.
 """
 
-import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from pyvtl.gateway.errors import (
 from pyvtl.gateway.ledger import Ledger, TapeRecord
 from pyvtl.gateway.pools import DEFAULT_POOL
 from pyvtl.gateway.states import Happening, Status
+from pyvtl.gateway.threads import in_thread
 from pyvtl.media.inventory import ElementFullError
 from pyvtl.media.vault import Vault
 
@@ -68,35 +68,35 @@ class Creation:
         InvalidRequestError, BarcodeTakenError, NoFreeSlotError, TokenReusedError.
         """
         wanted.check()
-        known = await asyncio.to_thread(self._ledger.made_for, token, wanted.as_text())
+        known = await in_thread(self._ledger.made_for, token, wanted.as_text())
         if known is not None:
             return known
         barcodes = await self._new_barcodes(wanted)
         self._check_room(barcodes)
         records = [_record(barcode, wanted) for barcode in barcodes]
         begin = self._ledger.begin
-        await asyncio.to_thread(begin, records, wanted.tags, token, wanted.as_text())
+        await in_thread(begin, records, wanted.tags, token, wanted.as_text())
         try:
-            await asyncio.to_thread(self._make_volumes, records)
+            await in_thread(self._make_volumes, records)
             await self._place(barcodes)
         except GatewayError:
-            await asyncio.to_thread(self._unmake, barcodes, token)
+            await in_thread(self._unmake, barcodes, token)
             raise
-        await asyncio.to_thread(self._finish, barcodes)
+        await in_thread(self._finish, barcodes)
         return barcodes
 
     async def resume(self) -> list[str]:
         """Finish what a crash interrupted; the barcodes.  Some may have no place yet."""
         records = [r for r in self._ledger.tapes().values() if r.status is Status.CREATING]
-        there = await asyncio.to_thread(self._vault.barcodes)
+        there = await in_thread(self._vault.barcodes)
         missing = [record for record in records if record.barcode not in there]
-        await asyncio.to_thread(self._make_volumes, missing)
+        await in_thread(self._make_volumes, missing)
         barcodes = [record.barcode for record in records]
-        await asyncio.to_thread(self._finish, barcodes)
+        await in_thread(self._finish, barcodes)
         return barcodes
 
     async def _new_barcodes(self, wanted: Wanted) -> list[str]:
-        taken = await asyncio.to_thread(self._vault.barcodes)
+        taken = await in_thread(self._vault.barcodes)
         taken |= self._ledger.tapes().keys()
         try:
             if wanted.barcode is None:
@@ -130,7 +130,7 @@ class Creation:
             with told_as_gateway_errors():
                 await self._changer.insert(barcodes)
         except GatewayError as error:
-            await asyncio.to_thread(self._delete_volumes, barcodes)
+            await in_thread(self._delete_volumes, barcodes)
             if isinstance(error.__cause__, ElementFullError):
                 raise no_free_slot(self._changer, error.__cause__) from None
             raise

@@ -123,7 +123,7 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the file."""
-        with self._failing():
+        with self._lock, self._failing():
             self._db.close()
 
     # Tapes

@@ -23,6 +23,7 @@ from pyvtl.gateway.events import Events
 from pyvtl.gateway.ledger import Ledger, TapeRecord
 from pyvtl.gateway.pools import DEFAULT_POOL, check_unlocked
 from pyvtl.gateway.states import IN_LIBRARY, READ_ONLY, Happening, Status, after
+from pyvtl.gateway.threads import in_thread
 from pyvtl.media.inventory import (
     ElementType,
     Geometry,
@@ -112,7 +113,7 @@ class Library:
 
     async def list_tapes(self) -> list[Tape]:
         """All tapes, by barcode."""
-        found = {v.barcode: v for v in await asyncio.to_thread(self._vault.volumes)}
+        found = {v.barcode: v for v in await in_thread(self._vault.volumes)}
         records = self.ledger.tapes()
         return [self._tape(records[name], found.get(name)) for name in sorted(records)]
 
@@ -172,7 +173,7 @@ class Library:
             after(barcode, self.ledger.tape(barcode).status, happening)
             await self._take_out(barcode)
             try:
-                await asyncio.to_thread(self.ledger.move, barcode, happening)
+                await in_thread(self.ledger.move, barcode, happening)
             except StorageError:
                 await self.place([barcode])
                 raise
@@ -181,16 +182,16 @@ class Library:
     async def drop_volume(self, barcode: str) -> None:
         """Remove what is here of a tape; once more is no error.  StorageError."""
         async with self._changing:
-            volumes = await asyncio.to_thread(self._vault.volumes)
+            volumes = await in_thread(self._vault.volumes)
             if any(volume.barcode == barcode for volume in volumes):
                 with told_as_gateway_errors():
-                    await asyncio.to_thread(self._vault.delete, barcode)
+                    await in_thread(self._vault.delete, barcode)
 
     async def forget(self, barcode: str) -> None:
         """Nothing is left of a tape that was DELETING."""
-        await asyncio.to_thread(self.ledger.move, barcode, Happening.DELETED)
+        await in_thread(self.ledger.move, barcode, Happening.DELETED)
         self.tell([barcode])
-        await asyncio.to_thread(self.ledger.forget, barcode)
+        await in_thread(self.ledger.forget, barcode)
 
     async def shred_tape(self, barcode: str) -> Tape:
         """Destroy the key of an encrypted tape; TapeNotFoundError, StorageError while in use.
@@ -202,7 +203,7 @@ class Library:
             barcode, record.retention_lock, record.locked_until, time.time(), bypass=True
         )
         with told_as_gateway_errors():
-            await asyncio.to_thread(self._vault.shred, barcode)
+            await in_thread(self._vault.shred, barcode)
         return await self.show_tape(barcode)
 
     async def protect_tape(self, barcode: str, write_protected: bool) -> Tape:
@@ -217,7 +218,7 @@ class Library:
         bay = self.bays.get(tape.element_address) if tape.element_address is not None else None
         with told_as_gateway_errors():
             if bay is None:
-                await asyncio.to_thread(protect_closed)
+                await in_thread(protect_closed)
             else:
                 await bay.protect(barcode, write_protected, protect_closed)
         return await self.show_tape(barcode)
@@ -245,9 +246,9 @@ class Library:
         """
         await self._creation.resume()
         await self._finish_deletions()
-        volumes = await asyncio.to_thread(self._vault.volumes)
+        volumes = await in_thread(self._vault.volumes)
         unknown = [v for v in volumes if self.ledger.find(v.barcode) is None]
-        await asyncio.to_thread(self._note, unknown)
+        await in_thread(self._note, unknown)
         here = self._in_library()
         for barcode, _ in tuple(self.changer.inventory):
             if barcode not in here:

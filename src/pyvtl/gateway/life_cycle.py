@@ -27,8 +27,9 @@ from pyvtl.gateway.library import Library, Tape
 from pyvtl.gateway.policies import Policies
 from pyvtl.gateway.pools import Pools, check_unlocked
 from pyvtl.gateway.shelf import ArchivedTape, Shelf
-from pyvtl.gateway.states import Happening, Status
+from pyvtl.gateway.states import Happening, Status, after
 from pyvtl.gateway.tags import Tags
+from pyvtl.gateway.threads import in_thread
 from pyvtl.gateway.works import Sleep, Works
 from pyvtl.media.inventory import ElementFullError
 
@@ -106,8 +107,9 @@ class LifeCycle:
         Raises TapeNotFoundError, WrongStatusError, NoFreeSlotError.
         """
         _, works = self._with_store("archiving")
+        after(barcode, self.ledger.tape(barcode).status, Happening.ARCHIVAL_CANCELLED)
         self._check_room(barcode)
-        await asyncio.to_thread(self.ledger.move, barcode, Happening.ARCHIVAL_CANCELLED)
+        await in_thread(self.ledger.move, barcode, Happening.ARCHIVAL_CANCELLED)
         await works.interrupt(barcode)
         await self.library.place([barcode])
         self.library.tell([barcode])
@@ -142,7 +144,7 @@ class LifeCycle:
         try:
             await shelf.claim(barcode)
         except TapeNotArchivedError:
-            await asyncio.to_thread(self.ledger.forget, barcode)
+            await in_thread(self.ledger.forget, barcode)
             raise
         finally:
             works.start(barcode)
@@ -154,7 +156,7 @@ class LifeCycle:
         Raises NoStoreError, TapeNotFoundError, WrongStatusError.
         """
         _, works = self._with_store("retrieving")
-        await asyncio.to_thread(self.ledger.move, barcode, Happening.RETRIEVAL_CANCELLED)
+        await in_thread(self.ledger.move, barcode, Happening.RETRIEVAL_CANCELLED)
         self.library.tell([barcode])
         await works.interrupt(barcode)
         works.start(barcode)
@@ -180,7 +182,7 @@ class LifeCycle:
         )
         self._refuse_known(barcode)
         record = _record(tape, Status.DELETING)
-        await asyncio.to_thread(self.ledger.begin, [record], {}, None, "")
+        await in_thread(self.ledger.begin, [record], {}, None, "")
         self.library.tell([barcode])
         works.start(barcode)
 
@@ -199,7 +201,7 @@ class LifeCycle:
             await shelf.assign(barcode, pool, bypass=bypass_governance)
         elif record.status is Status.AVAILABLE:
             entered = {"pool": pool.id, "pool_entered_at": int(time.time())}
-            await asyncio.to_thread(self.ledger.amend, barcode, **entered)
+            await in_thread(self.ledger.amend, barcode, **entered)
         else:
             raise WrongStatusError(
                 f"tape {barcode} is {record.status}: only one that is AVAILABLE or ARCHIVED can be"
@@ -227,7 +229,7 @@ class LifeCycle:
 
     async def _note_retrieval(self, tape: ArchivedTape) -> None:
         record = _record(tape, Status.RETRIEVING)
-        await asyncio.to_thread(self.ledger.begin, [record], tape.tags, None, "")
+        await in_thread(self.ledger.begin, [record], tape.tags, None, "")
 
     def _exported(self, barcode: str) -> None:
         self.library.tell([barcode])

@@ -11,6 +11,7 @@ from pyvtl.gateway.events import Events
 from pyvtl.gateway.ledger import CREATION_DUE, Ledger, Rule
 from pyvtl.gateway.library import Library
 from pyvtl.gateway.pools import Pools
+from pyvtl.gateway.threads import in_thread
 
 PREFIX: Final = re.compile("[A-Z]{1,4}")
 MOST_RULES: Final = 10
@@ -31,7 +32,7 @@ class Policies:
 
     async def show(self) -> list[Rule]:
         """The rules, by prefix; none if there is no policy."""
-        return await asyncio.to_thread(self._ledger.rules)
+        return await in_thread(self._ledger.rules)
 
     async def set(self, rules: Sequence[Rule]) -> None:
         """Replace all rules.  Raises InvalidRequestError, PoolNotFoundError."""
@@ -43,20 +44,20 @@ class Policies:
         for rule in rules:
             _check(rule)
             await self._pools.active(rule.pool)
-        await asyncio.to_thread(self._ledger.set_rules, rules)
+        await in_thread(self._ledger.set_rules, rules)
 
     async def delete(self) -> None:
         """Make no more tapes; PolicyNotFoundError without a policy."""
         if not await self.show():
             raise PolicyNotFoundError("no automatic tape creation is set up")
-        await asyncio.to_thread(self._ledger.set_rules, [])
+        await in_thread(self._ledger.set_rules, [])
 
     async def apply(self) -> None:
         """Make the tapes that are due since the last import, if there was one."""
         async with self._making:
-            if not await asyncio.to_thread(self._ledger.holds, CREATION_DUE):
+            if not await in_thread(self._ledger.holds, CREATION_DUE):
                 return
-            await asyncio.to_thread(self._ledger.settled, CREATION_DUE)
+            await in_thread(self._ledger.settled, CREATION_DUE)
             for rule in await self.show():
                 await self._tell_failure(rule, self._make_missing)
 

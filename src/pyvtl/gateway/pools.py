@@ -4,7 +4,6 @@ With an object store, custom pools are documents there, so that all gateways tha
 the ledger has a copy.
 """
 
-import asyncio
 import re
 import secrets
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from pyvtl.gateway.errors import (
     RetentionLockedError,
 )
 from pyvtl.gateway.ledger import Ledger, PoolRecord
+from pyvtl.gateway.threads import in_thread
 
 if TYPE_CHECKING:
     from pyvtl.gateway.shelf import Shelf
@@ -67,7 +67,7 @@ class Pools:
     async def list(self) -> list[PoolRecord]:
         """The default pools, then custom ones by id, the deleted ones too."""
         await self._refresh()
-        return [*DEFAULT_POOLS.values(), *await asyncio.to_thread(self._ledger.pools)]
+        return [*DEFAULT_POOLS.values(), *await in_thread(self._ledger.pools)]
 
     async def show(self, pool_id: str) -> PoolRecord:
         """One pool; PoolNotFoundError."""
@@ -100,9 +100,9 @@ class Pools:
         _check(pool)
         if self._shelf is not None:
             await self._shelf.put_pool(pool)
-        await asyncio.to_thread(self._ledger.put_pools, [pool])
+        await in_thread(self._ledger.put_pools, [pool])
         if tags:
-            await asyncio.to_thread(self._ledger.tag, f"pool/{pool.id}", tags)
+            await in_thread(self._ledger.tag, f"pool/{pool.id}", tags)
         return pool
 
     async def delete(self, pool_id: str) -> None:
@@ -114,10 +114,10 @@ class Pools:
         deleted = replace(pool, status=DELETED)
         if self._shelf is not None:
             await self._shelf.put_pool(deleted)
-        await asyncio.to_thread(self._ledger.put_pools, [deleted])
+        await in_thread(self._ledger.put_pools, [deleted])
 
     async def _refuse_while_used(self, pool_id: str) -> None:
-        rules = await asyncio.to_thread(self._ledger.rules)
+        rules = await in_thread(self._ledger.rules)
         prefixes = [rule.prefix for rule in rules if rule.pool == pool_id]
         if prefixes:
             raise PoolInUseError(
@@ -137,8 +137,8 @@ class Pools:
         """Learn of the pools that other gateways made."""
         if self._shelf is not None:
             found = await self._shelf.pools()
-            if found != await asyncio.to_thread(self._ledger.pools):
-                await asyncio.to_thread(self._ledger.put_pools, found)
+            if found != await in_thread(self._ledger.pools):
+                await in_thread(self._ledger.put_pools, found)
 
 
 def _check(pool: PoolRecord) -> None:

@@ -1,6 +1,5 @@
 """The archive as a gateway sees it: tapes, pools and requests in the object store."""
 
-import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +36,7 @@ from pyvtl.gateway.errors import (
 from pyvtl.gateway.ledger import PoolRecord, TapeRecord
 from pyvtl.gateway.pools import check_class_change, check_unlocked, lock_end
 from pyvtl.gateway.states import Status
+from pyvtl.gateway.threads import in_thread
 from pyvtl.media.medium import MediumError
 from pyvtl.media.vault import Vault
 from pyvtl.store.errors import StoreError
@@ -210,7 +210,7 @@ class Shelf:
         """Have the store hold all of a tape that nobody uses."""
         with told_by_the_store():
             await self._agree()
-            tape = await asyncio.to_thread(self._vault.at_rest, barcode)
+            tape = await in_thread(self._vault.at_rest, barcode)
             await push_tape(self._store, self.gateway, tape)
 
     async def _agree(self) -> None:
@@ -218,7 +218,7 @@ class Shelf:
         if self._agreed:
             return
         there = await read_document(self._store, Repository, REPOSITORY)
-        here = await asyncio.to_thread(read_key, LocalFiles(), self._folder)
+        here = await in_thread(read_key, LocalFiles(), self._folder)
         if there is not None and bytes.fromhex(there.hash_key) != here:
             raise StorageError("the object store is of another repository: restart pyvtl")
         await agree(self._store, self.gateway, self._folder)
@@ -261,7 +261,7 @@ class Shelf:
                 manifest.created_at,
                 worm=manifest.worm,
             )
-            await asyncio.to_thread(self._vault.take_in, label, draft)
+            await in_thread(self._vault.take_in, label, draft)
             await self._retriever.drop(barcode)
             await turn(self._store, barcode, self.gateway, "retrieved")
 
@@ -274,7 +274,7 @@ class Shelf:
     async def tell_deleted(self, barcode: str) -> None:
         """Tell the store that a tape was deleted here."""
         with told_by_the_store():
-            labels = await asyncio.to_thread(self._vault.labels)
+            labels = await in_thread(self._vault.labels)
             for label in labels:
                 if label.barcode == barcode and label.deleted:
                     await push_deletion(self._store, self.gateway, label)

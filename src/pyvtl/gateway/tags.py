@@ -1,12 +1,12 @@
 """Tags: names and values that people give to tapes, pools and the gateway."""
 
-import asyncio
 from collections.abc import Collection, Mapping
 from typing import Final
 
 from pyvtl.gateway.errors import InvalidRequestError, TagsNotFoundError, TooManyTagsError
 from pyvtl.gateway.ledger import Ledger
 from pyvtl.gateway.pools import Pools
+from pyvtl.gateway.threads import in_thread
 
 MOST_TAGS: Final = 50
 LONGEST_KEY: Final = 128
@@ -26,7 +26,7 @@ class Tags:
     async def list(self, resource: str) -> dict[str, str]:
         """All tags, by key; TagsNotFoundError."""
         await self._check_resource(resource)
-        return await asyncio.to_thread(self._ledger.tags, resource)
+        return await in_thread(self._ledger.tags, resource)
 
     async def add(self, resource: str, tags: Mapping[str, str]) -> None:
         """Add tags, or change their values.
@@ -35,14 +35,14 @@ class Tags:
         """
         check_tags(tags)
         await self._check_resource(resource)
-        before = await asyncio.to_thread(self._ledger.tags, resource)
+        before = await in_thread(self._ledger.tags, resource)
         check_tags({**before, **tags})
-        await asyncio.to_thread(self._ledger.tag, resource, tags)
+        await in_thread(self._ledger.tag, resource, tags)
 
     async def remove(self, resource: str, keys: Collection[str]) -> None:
         """Remove tags; those that are not there are no error."""
         await self._check_resource(resource)
-        await asyncio.to_thread(self._ledger.untag, resource, keys)
+        await in_thread(self._ledger.untag, resource, keys)
 
     async def _check_resource(self, resource: str) -> None:
         kind, _, name = resource.partition("/")

@@ -23,6 +23,7 @@ from pyvtl.gateway.library import Doing, Library
 from pyvtl.gateway.pools import Pools
 from pyvtl.gateway.shelf import Shelf
 from pyvtl.gateway.states import UNDER_WAY, Happening, Status
+from pyvtl.gateway.threads import in_thread
 
 log = structlog.get_logger()
 
@@ -116,7 +117,7 @@ class Works:
         self.doing[barcode] = Doing(share)
 
     async def _move(self, barcode: str, happening: Happening) -> None:
-        await asyncio.to_thread(self._ledger.move, barcode, happening)
+        await in_thread(self._ledger.move, barcode, happening)
         self._library.tell([barcode])
 
     async def _send(self, record: TapeRecord) -> None:
@@ -130,7 +131,7 @@ class Works:
         if not await self._shelf.came_from_archive(barcode):
             await self._shelf.push(barcode)
         pool = await self._pools.show(record.pool)
-        tags = await asyncio.to_thread(self._ledger.tags, f"tape/{barcode}")
+        tags = await in_thread(self._ledger.tags, f"tape/{barcode}")
         tape = await self._library.show_tape(barcode)
         progress = partial(self._progress, barcode)
         await self._shelf.archive(record, pool, tape.used_bytes, tags, progress)
@@ -140,7 +141,7 @@ class Works:
         """ARCHIVED: nothing of it stays here, and it is nobody's."""
         await self._shelf.give_back(record.barcode)
         await self._library.drop_volume(record.barcode)
-        await asyncio.to_thread(self._ledger.forget, record.barcode)
+        await in_thread(self._ledger.forget, record.barcode)
 
     async def _retrieve(self, record: TapeRecord) -> None:
         """RETRIEVING: have all of it here, read-only."""
@@ -153,7 +154,7 @@ class Works:
             return
         await self._shelf.answered(barcode)
         await self._shelf.fetch(barcode, partial(self._progress, barcode))
-        await asyncio.to_thread(self._ledger.move, barcode, Happening.ARRIVED)
+        await in_thread(self._ledger.move, barcode, Happening.ARRIVED)
         await self._library.place([barcode])
         self._library.tell([barcode])
 
