@@ -28,13 +28,13 @@ class Server:
     folder: Path
     options: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
-    api: str = "off"
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it takes connections."""
         portal = ["--data-dir", str(self.folder), "--portal", f"127.0.0.1:{self.port}"]
-        portal += ["--api", self.api]
+        if "--api" not in self.options:
+            portal += ["--api", "off"]
         with (self.folder.parent / "serve.log").open("ab") as log:
             command = [*PYVTL, "serve", *portal, *self.options]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)

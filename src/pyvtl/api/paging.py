@@ -1,7 +1,7 @@
 """Long lists in pages: the marker is the name of the last item told, so that none is told twice."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -9,7 +9,7 @@ DEFAULT_LIMIT: Final = 100
 
 
 def page(
-    items: Sequence[T], asked: Mapping[str, Any], name: Callable[[T], str]
+    items: Iterable[T], asked: Mapping[str, Any], name: Callable[[T], str]
 ) -> tuple[Sequence[T], dict[str, str]]:
     """The page after `Marker`, of `Limit` items at most, and the output members that it needs.
 

@@ -1,6 +1,5 @@
 """Operations on the tapes of the library, and on their way from and to it."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -40,21 +39,29 @@ async def create_tape_with_barcode(service: Service, asked: Asked) -> Answer:
 
 async def describe_tapes(service: Service, asked: Asked) -> Answer:
     """All about the tapes of the library, or about those that are asked for."""
-    tapes = await service.gateway.library.list_tapes()
-    told, marker = page(_chosen(service, asked, tapes), asked, lambda tape: tape.barcode)
-    return {"Tapes": [_described(service, tape) for tape in told], **marker}
+    library = service.gateway.library
+    names = [service.names.barcode(arn) for arn in asked.get("TapeARNs", ())]
+    if unknown := [name for name in names if name not in library.barcodes()]:
+        raise TapeNotFoundError(f"there is no tape {unknown[0]} in the library")
+    told, marker = page(set(names) or library.barcodes(), asked, str)
+    tapes = await library.list_tapes(told)
+    return {"Tapes": [_described(service, tape) for tape in tapes], **marker}
 
 
 async def list_tapes(service: Service, asked: Asked) -> Answer:
     """The tapes of library and archive in short, or those of the ones asked for that there are."""
-    here = await service.gateway.library.list_tapes()
-    found = {tape.barcode: _listed(service, tape) for tape in here}
-    for tape in await service.gateway.life.list_archived():
-        found.setdefault(tape.barcode, _listed_archived(service, tape))
+    library = service.gateway.library
+    archived = {tape.barcode: tape for tape in await service.gateway.life.list_archived()}
     wanted = {service.names.barcode(arn) for arn in asked.get("TapeARNs", ())}
-    chosen = [row for barcode, row in found.items() if not wanted or barcode in wanted]
-    told, marker = page(chosen, asked, lambda row: str(row["TapeBarcode"]))
-    return {"TapeInfos": told, **marker}
+    names = {*library.barcodes(), *archived}
+    told, marker = page(names & wanted if wanted else names, asked, str)
+    here = {tape.barcode: tape for tape in await library.list_tapes(told)}
+    rows = [
+        _listed(service, here[name]) if name in here else _listed_archived(service, archived[name])
+        for name in told
+        if name in here or name in archived
+    ]
+    return {"TapeInfos": rows, **marker}
 
 
 async def delete_tape(service: Service, asked: Asked) -> Answer:
@@ -119,18 +126,6 @@ async def _wanted(service: Service, asked: Asked) -> dict[str, Any]:
         "worm": asked.get("Worm", False),
         "tags": tags_of(asked),
     }
-
-
-def _chosen(service: Service, asked: Asked, tapes: Sequence[Tape]) -> Sequence[Tape]:
-    """Those asked for, all of which have to be there, or all."""
-    by_barcode = {tape.barcode: tape for tape in tapes}
-    arns = asked.get("TapeARNs")
-    if not arns:
-        return tapes
-    names = dict.fromkeys(service.names.barcode(arn) for arn in arns)
-    if unknown := [name for name in names if name not in by_barcode]:
-        raise TapeNotFoundError(f"there is no tape {unknown[0]} in the library")
-    return [by_barcode[name] for name in names]
 
 
 def _status(tape: Tape) -> str:

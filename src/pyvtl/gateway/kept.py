@@ -1,6 +1,5 @@
 """Values that the data folder keeps: read at the start, durable before they count."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
@@ -10,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pyvtl.gateway.errors import StorageError
 from pyvtl.gateway.folder import DataFolderError, write_durably
+from pyvtl.gateway.threads import in_thread
 
 T = TypeVar("T")
 OWNER_ONLY: Final = 0o600
@@ -35,10 +35,9 @@ class Kept(Generic[T]):
 
         What `changed` raises, it raises, and StorageError; then nothing has changed.
         """
-        return await asyncio.to_thread(self._change, changed)
+        return await in_thread(self._change, changed)
 
     def _change(self, changed: Callable[[T], T]) -> T:
-        """In a thread to its end, even when nobody waits for it any more."""
         with self._changing:
             after = changed(self._value)
             text = self._kind.dump_json(after, indent=2).decode()
