@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pyvtl import __version__
-from pyvtl.cli import config, library, serve, store, tape
+from pyvtl.cli import bandwidth, chap, config, gateway, library, serve, store, tape
 from pyvtl.cli.failure import CommandError
 
 app = typer.Typer(
@@ -20,6 +20,9 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.add_typer(tape.app, name="tape")
 app.add_typer(library.app, name="library")
+app.add_typer(gateway.app, name="gateway")
+app.add_typer(chap.app, name="chap")
+app.add_typer(bandwidth.app, name="bandwidth")
 app.add_typer(store.app, name="store")
 app.add_typer(config.app, name="config")
 

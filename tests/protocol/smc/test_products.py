@@ -41,7 +41,7 @@ async def test_the_l700_has_a_serial_number_of_twelve_and_no_identification_page
     missing = await sense_of(
         library.changer, Inquiry(evpd=True, page_code=0x83, allocation_length=0xFFFF)
     )
-    assert missing == "05/24/00"
+    assert missing == "05/24/00 cdb[2].7"
 
 
 async def test_the_3584_on_the_wire() -> None:
