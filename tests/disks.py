@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from threading import Event
 
-from pyvtl.store.files import LocalFiles
+from pyvtl.store.files import LocalFiles, Usage
 from pyvtl.wire.layout import Buffer
 
 SECTOR = 4096
@@ -192,6 +192,11 @@ class RamDisk:
 
     def listdir(self, path: Path) -> list[str]:
         return [name.name for name in self.names if name.parent == path]
+
+    def usage(self, path: Path) -> Usage:
+        if path not in self.names:
+            raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
+        return Usage(len(self.names[path].cached), 0.0)
 
 
 class DiskInHand(LocalFiles):

@@ -13,7 +13,10 @@ from pyvtl.cloud.names import pack_key
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.pulling import Pulled, pull
 from pyvtl.cloud.pushing import Pushed, push
+from pyvtl.cloud.tape_keys import is_shredded, read_key
 from pyvtl.media.vault import Vault
+from pyvtl.store.dedup import Scope
+from pyvtl.store.keys import Secret
 from tests.tapes import append
 
 TAPE, BLANK = "DEMO01L5", "DEMO02L5"
@@ -23,13 +26,27 @@ MIB = 1 << 20
 class Gateway:
     """A data folder with an id; every call opens it and closes it again, as a command does."""
 
-    def __init__(self, path: Path, segment_bytes: int = MIB) -> None:
+    def __init__(
+        self,
+        path: Path,
+        segment_bytes: int = MIB,
+        *,
+        dedup: Scope = Scope.OFF,
+        secret: Secret | None = None,
+    ) -> None:
+        """With a `secret` its tapes are encrypted."""
         self.path, self.id = path, secrets.token_hex(4)
-        self._segment_bytes = segment_bytes
+        self._segment_bytes, self._dedup, self._secret = segment_bytes, dedup, secret
 
     @contextmanager
     def vault(self) -> Iterator[Vault]:
-        vault = Vault(self.path, segment_bytes=self._segment_bytes)
+        vault = Vault(
+            self.path,
+            segment_bytes=self._segment_bytes,
+            dedup=self._dedup,
+            secret=self._secret,
+            encrypt=self._secret is not None,
+        )
         try:
             yield vault
         finally:
@@ -87,7 +104,9 @@ async def check_promises(store: ObjectStore, *barcodes: str) -> None:
         for key in filter(None, (held.head.manifest, *held.head.earlier)):
             manifest = await read_document(store, Manifest, key)
             assert manifest is not None, key
-            for entry in manifest.packs:
+            if manifest.key is not None and not await is_shredded(store, barcode):
+                await read_key(store, barcode, manifest.key)
+            for entry in manifest.entries:
                 info = await store.head(pack_key(entry.gateway, entry.pack_id))
                 assert (info.size, info.crc32c) == (entry.length, entry.crc32c)
                 outline = await store.get(entry.map, entry.map_offset, entry.map_length)

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ class Server:
     options: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start it and wait until it takes connections."""
@@ -37,7 +38,9 @@ class Server:
             portal += ["--api", "off"]
         with (self.folder.parent / "serve.log").open("ab") as log:
             command = [*PYVTL, "serve", *portal, *self.options]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, env={**ENVIRONMENT, **self.environment}
+            )
         wait_for_port(self.port)
 
     def signal(self, number: signal.Signals) -> int:
@@ -77,10 +80,12 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[Server]:
+def serving(
+    folder: Path, *options: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """A started server, killed at the end if it still runs."""
     folder.mkdir(parents=True, exist_ok=True)
-    server = Server(folder, options)
+    server = Server(folder, options, environment=environment or {})
     try:
         server.start()
         yield server

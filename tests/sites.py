@@ -14,8 +14,8 @@ from pyvtl.gateway.events import Events
 from pyvtl.gateway.ledger import Ledger
 from pyvtl.gateway.library import Library
 from pyvtl.gateway.life_cycle import LifeCycle
-from pyvtl.gateway.object_store import agree_at_start
-from pyvtl.gateway.shelf import Shelf
+from pyvtl.gateway.object_store import agree_once
+from pyvtl.gateway.tape_shelf import TapeShelf
 from pyvtl.media.inventory import Geometry, Inventory
 from pyvtl.media.vault import Vault
 from tests.tapes import append, contents
@@ -50,7 +50,7 @@ class Site:
         """Serve it, but to hosts."""
         self.folder.mkdir(exist_ok=True)
         if self.store is not None:
-            await agree_at_start(self.store, self.id, self.folder)
+            await agree_once(self.store, "the store of the test", self.id, self.folder)
         self.vault = Vault(self.folder, segment_bytes=MIB)
         ledger = Ledger(self.folder)
         try:
@@ -66,11 +66,11 @@ class Site:
             ledger.close()
             self.vault.close()
 
-    def _shelf(self) -> Shelf | None:
+    def _shelf(self) -> TapeShelf | None:
         if self.store is None:
             return None
         retriever = Retriever(self.store, self.folder, sleep=self.sleep)
-        return Shelf(self.store, self.id, self.folder, self.vault, retriever)
+        return TapeShelf(self.store, self.id, self.vault, retriever)
 
     async def create(self, barcode: str = TAPE, *items: bytes | None, **about: object) -> None:
         """A tape in an import/export slot, with something on it."""

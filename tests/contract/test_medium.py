@@ -270,6 +270,30 @@ def test_filemarks_in_a_row_are_found(
     assert written(medium, *THREE_FILES).space_sequential_filemarks(at, count) == motion
 
 
+def test_writing_goes_on_after_sealing_where_it_was(opened: Callable[[], Medium]) -> None:
+    medium = opened()
+    medium.seal()
+    written(medium, record(b"a" * 100), Filemark(), record(b"b" * 70_000))
+    medium.seal()
+    medium.append([record(b"c" * 10), Filemark()])
+    medium.seal()
+    medium.seal()
+    medium.append([record(b"d")])
+    expected = [b"a" * 100, None, b"b" * 70_000, b"c" * 10, None, b"d"]
+    assert contents(medium) == expected
+    medium.close()
+    assert contents(opened()) == expected
+
+
+def test_sealing_does_not_change_where_writing_is_to_start(medium: Medium) -> None:
+    written(medium, *THREE_FILES)
+    medium.start_writing(medium.locate(0, 1))
+    medium.seal()
+    assert contents(medium) == THREE_FILES_READ
+    medium.append([record(b"new")])
+    assert contents(medium) == [b"a" * 10, b"new"]
+
+
 def test_closing_twice_is_closing_once(medium: Medium) -> None:
     written(medium, record(b"x"))
     medium.close()

@@ -221,6 +221,14 @@ async def test_more_than_a_thousand_are_removed_at_once(store: ObjectStore) -> N
     assert await store.list() == Page(())
 
 
+async def test_what_is_erased_is_gone_and_nothing_beside_it(store: ObjectStore) -> None:
+    for key in ("keys/a/1", "keys/a/2", "keys/ab"):
+        await store.put(key, b"1")
+    await store.erase("keys/a/")
+    await store.erase("keys/none/")
+    assert await keys(store) == ["keys/ab"]
+
+
 async def test_a_copy_holds_the_same(store: ObjectStore) -> None:
     source = await store.put("source", b"some bytes")
     copy = await store.copy(source, "to/copy")

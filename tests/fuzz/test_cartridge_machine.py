@@ -79,6 +79,26 @@ class CartridgeMachine(RuleBasedStateMachine):
         self.synced()
 
     @rule()
+    def seal(self) -> None:
+        self.cartridge.seal()
+        self.synced()
+
+    @rule(shapes=objects, after=st.integers(0, 12), seed=numbers)
+    def lose_power_in_sealing(self, shapes: list[int | None], after: int, seed: int) -> None:
+        """Power goes away in writing, in sealing, or in what is written after that."""
+        added, more = self.made(shapes), self.made(shapes)
+        self.cartridge.start_writing(self.cartridge.end_of_data(0))
+        self.note(self.model, added)
+        self.disk.power_after = after
+        with suppress(PowerLostError):
+            self.cartridge.append(as_medium(added))
+            self.cartridge.seal()
+            self.synced()
+            self.note(self.model, more)
+            self.cartridge.append(as_medium(more))
+        self.lose_power(seed)
+
+    @rule()
     def reopen(self) -> None:
         self.cartridge.close()
         assert self.disk.open_files == 0

@@ -5,8 +5,8 @@ from typing import Any, Final
 from pyvtl.api.paging import page
 from pyvtl.api.service import Answer, Asked, Service, present
 from pyvtl.gateway.errors import TapeNotArchivedError
-from pyvtl.gateway.shelf import ArchivedTape
 from pyvtl.gateway.states import Status
+from pyvtl.gateway.tape_shelf import ArchivedTape
 
 RETRIEVED: Final = frozenset({Status.RETRIEVING.value, Status.RETRIEVED.value})
 

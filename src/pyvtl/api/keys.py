@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pyvtl.config.model import ApiSection
+from pyvtl.config.api import ApiSection
 from pyvtl.gateway.errors import GatewayError
 from pyvtl.gateway.folder import write_durably
 from pyvtl.gateway.kept import OWNER_ONLY

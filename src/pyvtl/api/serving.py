@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from pyvtl.config.model import ApiSection
+from pyvtl.config.api import ApiSection
 from pyvtl.config.types import is_loopback
 from pyvtl.gateway.errors import GatewayError
 from pyvtl.gateway.gateway import Gateway

@@ -10,8 +10,8 @@ from pyvtl.api.tags import tags_of
 from pyvtl.gateway.errors import TapeNotFoundError
 from pyvtl.gateway.library import Tape
 from pyvtl.gateway.pools import DEFAULT_POOL
-from pyvtl.gateway.shelf import ArchivedTape
 from pyvtl.gateway.states import Status
+from pyvtl.gateway.tape_shelf import ArchivedTape
 
 GIB: Final = 1 << 30
 SMALLEST, LARGEST = 100 * GIB, 15 * 1024 * GIB

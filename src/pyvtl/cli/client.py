@@ -2,6 +2,8 @@
 
 import json
 import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 from pyvtl.cli.failure import CommandError
 from pyvtl.gateway.control_socket import SOCKET_NAME
 
+DATA = b"data: "
 TIMEOUT_SECONDS = 600
 """Creating thousands of tapes takes a while."""
 
@@ -16,8 +19,8 @@ TIMEOUT_SECONDS = 600
 class _UnixConnection(HTTPConnection):
     """HTTP over a Unix domain socket."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT_SECONDS)
+    def __init__(self, path: Path, timeout: float | None = TIMEOUT_SECONDS) -> None:
+        super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
@@ -50,16 +53,36 @@ class Client:
     def post(self, path: str, body: Any = None) -> Any:
         return self._request("POST", path, body)
 
+    def put(self, path: str, body: Any = None) -> Any:
+        return self._request("PUT", path, body)
+
     def delete(self, path: str) -> Any:
         return self._request("DELETE", path)
+
+    def stream(self, path: str) -> Iterator[Any]:
+        """The data of server-sent events, as they come."""
+        connection = _UnixConnection(self.data_dir / SOCKET_NAME, timeout=None)
+        with self._telling_failures(), closing(connection):
+            connection.request("GET", path)
+            for line in connection.getresponse():
+                if line.startswith(DATA):
+                    yield json.loads(line.removeprefix(DATA))
 
     def _request(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's data.  Raises CommandError if there is no server, or if it refuses."""
         connection = _UnixConnection(self.data_dir / SOCKET_NAME)
-        try:
+        with self._telling_failures(), closing(connection):
             connection.request(method, path, None if body is None else json.dumps(body))
             response = connection.getresponse()
             answer = json.loads(response.read() or "null")
+        if response.status >= 400:  # noqa: PLR2004 - HTTP: errors are 4xx and 5xx
+            raise CommandError(answer["message"])
+        return answer
+
+    @contextmanager
+    def _telling_failures(self) -> Iterator[None]:
+        try:
+            yield
         except (FileNotFoundError, ConnectionRefusedError):
             raise CommandError(
                 f"no server runs on {self.data_dir}: start one with"
@@ -71,8 +94,3 @@ class Client:
             ) from None
         except (OSError, HTTPException, ValueError) as error:
             raise CommandError(f"the server on {self.data_dir} gave no answer: {error}") from None
-        finally:
-            connection.close()
-        if response.status >= 400:  # noqa: PLR2004 - HTTP: errors are 4xx and 5xx
-            raise CommandError(answer["message"])
-        return answer

@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from pyvtl import __version__
-from pyvtl.cli import bandwidth, chap, config, gateway, library, serve, store, tape
+from pyvtl.cli import (
+    bandwidth,
+    chap,
+    config,
+    events,
+    gateway,
+    library,
+    policy,
+    pool,
+    serve,
+    store,
+    tape,
+)
 from pyvtl.cli.failure import CommandError
 
 app = typer.Typer(
@@ -19,6 +31,9 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.add_typer(tape.app, name="tape")
+app.add_typer(pool.app, name="pool")
+app.add_typer(policy.app, name="policy")
+app.command("events")(events.events)
 app.add_typer(library.app, name="library")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(chap.app, name="chap")

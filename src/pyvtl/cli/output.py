@@ -71,6 +71,19 @@ def progress_bar(label: str, total_bytes: int) -> Iterator[Callable[[int], objec
         yield partial(progress.advance, progress.add_task(label, total=total_bytes))
 
 
+@contextmanager
+def share_bar(label: str) -> Iterator[Callable[[float], object]]:
+    """A bar on a terminal's stderr, else nothing; gives what to call with the share done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    console = Console(stderr=True)
+    columns = TextColumn(label), BarColumn(), TaskProgressColumn()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(label, total=1.0)
+        yield lambda share: progress.update(task, completed=share)
+
+
 def size(count: int) -> str:
     """Bytes with a binary unit, three figures: 1.50 GiB."""
     units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")

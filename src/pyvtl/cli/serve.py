@@ -43,6 +43,14 @@ def serve(
         str | None,
         typer.Option(metavar="HOST:PORT", help="Serve the AWS Storage Gateway API here, or `off`."),
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Upload tapes here: dir:PATH or s3://BUCKET/PREFIX."),
+    ] = None,
+    upload_buffer_limit: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="The most of what is written that may wait for that."),
+    ] = None,
     insecure_no_auth: Annotated[
         bool | None,
         typer.Option("--insecure-no-auth", help="Serve other machines without CHAP."),
@@ -71,6 +79,7 @@ def serve(
             "insecure_no_auth": insecure_no_auth,
         },
         "api": {"listen": api},
+        "store": {"url": store, "upload_buffer_limit": upload_buffer_limit},
         "logs": {"level": log_level, "format": log_format},
     }
     settings = load(file, flags)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +14,11 @@ import typer
 from pyvtl.cli.config import load
 from pyvtl.cli.failure import CommandError, UsageError
 from pyvtl.cli.options import ConfigFile, Json
-from pyvtl.cli.output import Column, print_rows, size
+from pyvtl.cli.output import Column, Row, print_rows, size
 
 if TYPE_CHECKING:
     from pyvtl.cloud.objects import ObjectStore
+    from pyvtl.cloud.pushing import Pushed
     from pyvtl.config.model import Config
 
 Url = Annotated[
@@ -28,12 +30,20 @@ Folder = Annotated[
 Barcodes = Annotated[
     list[str] | None, typer.Argument(metavar="[BARCODE]...", help="Which tapes; all, if none.")
 ]
+
+
+def _result(row: Row) -> str:
+    if row["problem"]:
+        return "NOT PUSHED"
+    return "key destroyed" if row["shredded"] else "in the store"
+
+
 PUSHED = (
     Column("TAPE", lambda row: str(row["barcode"])),
     Column("PACKS", lambda row: str(row["packs"]), right=True),
     Column("SENT", lambda row: str(row["sent_packs"]), right=True),
     Column("SIZE", lambda row: size(row["sent_bytes"]), right=True),
-    Column("RESULT", lambda row: "NOT PUSHED" if row["problem"] else "in the store"),
+    Column("RESULT", _result),
 )
 PULLED = (
     Column("TAPE", lambda row: str(row["barcode"])),
@@ -123,15 +133,23 @@ async def _push(config: "Config") -> list[dict[str, Any]]:
     from pyvtl.cloud.agreement import agree
     from pyvtl.cloud.pushing import push as push_all
     from pyvtl.gateway.folder import DataFolder
+    from pyvtl.gateway.service import master_secret
     from pyvtl.media.vault import Vault
 
     path = config.gateway.data_dir
     with DataFolder(path, make=False) as folder:
         gateway = folder.gateway_id(config.gateway.id)
+        vault_of = partial(Vault, path, secret=master_secret(config))
         async with _opened(config) as store:
             await agree(store, gateway, path)
-            with closing(await asyncio.to_thread(Vault, path)) as vault:
-                return [asdict(pushed) async for pushed in push_all(store, gateway, vault)]
+            with closing(await asyncio.to_thread(vault_of)) as vault:
+                return [_pushed_row(pushed) async for pushed in push_all(store, gateway, vault)]
+
+
+def _pushed_row(pushed: "Pushed") -> dict[str, Any]:
+    row = asdict(pushed)
+    del row["stored"], row["others"]
+    return row
 
 
 async def _pull(config: "Config", wanted: list[str]) -> list[dict[str, Any]]:

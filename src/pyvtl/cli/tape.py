@@ -1,10 +1,10 @@
-"""`pyvtl tape`: make, list, protect, shred, delete and read tapes."""
+"""`pyvtl tape`: make, list, protect, archive, retrieve, shred, delete and read tapes."""
 
 from typing import Annotated, Any
 
 import typer
 
-from pyvtl.cli import rescue
+from pyvtl.cli import archive, rescue
 from pyvtl.cli.client import Client
 from pyvtl.cli.failure import CommandError, UsageError
 from pyvtl.cli.options import DataDir, Json
@@ -12,9 +12,16 @@ from pyvtl.cli.output import Column, Row, print_rows, size
 from pyvtl.config.folder import default_data_dir
 from pyvtl.config.units import parse_size
 
-app = typer.Typer(help="Make, list, protect, shred, delete and read tapes.", no_args_is_help=True)
+app = typer.Typer(
+    help="Make, list, protect, archive, retrieve, shred, delete and read tapes.",
+    no_args_is_help=True,
+)
 app.command()(rescue.cat)
 app.command()(rescue.extract)
+app.command("archive")(archive.archive)
+app.command("retrieve")(archive.retrieve)
+app.command("cancel-archival")(archive.cancel_archival)
+app.command("cancel-retrieval")(archive.cancel_retrieval)
 
 
 def _place(tape: Row) -> str:
@@ -65,6 +72,12 @@ def create(
     ] = None,
     barcode: Annotated[str | None, typer.Option(help="The barcode of one tape.")] = None,
     count: Annotated[int, typer.Option(min=1, help="How many tapes.")] = 1,
+    pool: Annotated[
+        str, typer.Option(help="Where they are archived: `pyvtl pool list` shows all.")
+    ] = "GLACIER",
+    worm: Annotated[
+        bool, typer.Option("--worm", help="They can only be appended to, for ever.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make blank tapes; they appear in the first free import/export slots.
@@ -75,13 +88,29 @@ def create(
         raise UsageError("give --prefix for made-up barcodes, or --barcode for one of your own")
     if barcode is not None and count != 1:
         raise UsageError("--barcode names one tape; use --prefix with --count")
-    body = {"prefix": prefix, "barcode": barcode, "count": count, "size_bytes": size}
+    body = {
+        "prefix": prefix,
+        "barcode": barcode,
+        "count": count,
+        "size_bytes": size,
+        "pool": pool,
+        "worm": worm,
+    }
     print_rows(Client(data_dir).post("/tapes", body), COLUMNS, as_json=as_json)
 
 
 @app.command("list")
-def list_(data_dir: DataDir, as_json: Json = False) -> None:
+def list_(
+    data_dir: DataDir,
+    archived: Annotated[
+        bool, typer.Option("--archived", help="List the archive, of all gateways.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """List all tapes and where they lie; slots are numbered as mtx numbers them."""
+    if archived:
+        print_rows(Client(data_dir).get("/archive"), archive.COLUMNS, as_json=as_json)
+        return
     print_rows(Client(data_dir).get("/tapes"), COLUMNS, as_json=as_json)
 
 
@@ -98,11 +127,21 @@ def show(barcode: Barcode, data_dir: DataDir, as_json: Json = False) -> None:
 
 
 @app.command()
-def delete(barcodes: Barcodes, data_dir: DataDir) -> None:
+def delete(
+    barcodes: Barcodes,
+    data_dir: DataDir,
+    archived: Annotated[
+        bool, typer.Option("--archived", help="Delete them from the archive.")
+    ] = False,
+    bypass_governance: Annotated[
+        bool, typer.Option("--bypass-governance", help="Although a GOVERNANCE lock holds them.")
+    ] = False,
+) -> None:
     """Delete tapes with all that is on them.  A tape in a drive has to be unloaded first."""
     client = Client(data_dir)
+    query = "?bypass_governance=true" if bypass_governance else ""
     for barcode in barcodes:
-        client.delete(f"/tapes/{barcode}")
+        client.delete(f"/archive/{barcode}{query}" if archived else f"/tapes/{barcode}")
 
 
 @app.command()

@@ -81,7 +81,7 @@ class Archiver:
         return key
 
     async def _copy_packs(self, manifest: Manifest, storage_class: str, progress: Progress) -> None:
-        entries = manifest.packs
+        entries = manifest.entries
         for start in range(0, len(entries), COPIES_AT_ONCE):
             batch = entries[start : start + COPIES_AT_ONCE]
             await at_once(
@@ -132,11 +132,17 @@ def _archived(manifest: Manifest, moved: dict[str, str]) -> Manifest:
     def copies(entries: Sequence[PackEntry]) -> tuple[PackEntry, ...]:
         return tuple(e.model_copy(update={"map": moved[e.map]}) for e in entries)
 
-    return manifest.model_copy(update={"archived": True, "packs": copies(manifest.packs)})
+    return manifest.model_copy(
+        update={
+            "archived": True,
+            "packs": copies(manifest.packs),
+            "others": copies(manifest.others),
+        }
+    )
 
 
 def _maps(manifest: Manifest) -> list[str]:
-    return list(dict.fromkeys(entry.map for entry in manifest.packs))
+    return list(dict.fromkeys(entry.map for entry in manifest.entries))
 
 
 def _last(key: str) -> str:

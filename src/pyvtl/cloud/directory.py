@@ -72,6 +72,9 @@ class DirectoryStore:
     async def delete(self, keys: Sequence[str]) -> None:
         await self._run(self._objects.delete, keys)
 
+    async def erase(self, prefix: str) -> None:
+        await self._run(self._objects.erase, prefix)
+
     async def copy(
         self, source: ObjectInfo, key: str, *, storage_class: str | None = None
     ) -> ObjectInfo:

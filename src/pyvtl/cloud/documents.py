@@ -1,13 +1,11 @@
 """The JSON documents in the store: frozen, each with the version of its form."""
 
 import json
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pyvtl.cloud.refusals import DocumentError
-
-FORMAT_VERSION: Final = 1
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 GatewayId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
@@ -22,7 +20,9 @@ class _Values(BaseModel):
 class Document(_Values):
     """What every document begins with."""
 
-    format: Literal[1] = FORMAT_VERSION
+    newest: ClassVar[int] = 1
+    """The latest version that is known; a later one is refused by its name."""
+    format: Annotated[int, Field(ge=1)] = 1
 
 
 class Repository(Document):
@@ -33,10 +33,16 @@ class Repository(Document):
 
 
 class GatewayDocument(Document):
-    """`gateways/<id>.json`: a gateway that has packs here."""
+    """`gateways/<id>.json`: a gateway that has packs here, and who looks after them if it is lost.
 
+    Format 1 has no `adopted_by`.
+    """
+
+    newest: ClassVar[int] = 2
+    format: Annotated[int, Field(ge=1)] = 2
     gateway_id: GatewayId
     repository_id: Id
+    adopted_by: GatewayId | None = None
 
 
 class Archive(_Values):
@@ -76,9 +82,11 @@ class Head(Document):
     `nonce` is another one in every head ever written, so that a writer knows its own.  `earlier`
     are the manifests before, the latest first.  `archive` is there from when the tape is archived
     on, also while it is being retrieved and while it is retrieved, by the owner; it cannot be
-    written then.
+    written then.  Format 1 has none, nor such states.
     """
 
+    newest: ClassVar[int] = 2
+    format: Annotated[int, Field(ge=1)] = 2
     barcode: Barcode
     tape_id: Id
     owner: GatewayId
@@ -100,7 +108,7 @@ class End(_Values):
 
 
 class PackEntry(_Values):
-    """A pack that the tape needs, whose gateway wrote it, and where its header and footer are."""
+    """A pack that a tape needs, whose gateway wrote it, and where its header and footer are."""
 
     pack_id: Id
     gateway: GatewayId
@@ -113,8 +121,14 @@ class PackEntry(_Values):
 
 
 class Manifest(Document):
-    """A recovery point: the label of a tape, and its packs up to a COMMIT, in their order."""
+    """A recovery point: the label of a tape, and its packs up to a COMMIT, in their order.
 
+    `others` are packs that these refer to: of other tapes, or of an older generation.  `key` names
+    the wrapped data key of an encrypted tape.  Format 1 has neither.
+    """
+
+    newest: ClassVar[int] = 2
+    format: Annotated[int, Field(ge=1)] = 2
     barcode: Barcode
     tape_id: Id
     capacity_bytes: Count
@@ -128,6 +142,13 @@ class Manifest(Document):
     """Whether its packs are those in the archive, and not those of the gateways."""
     ends: tuple[End, ...]
     packs: tuple[PackEntry, ...]
+    others: tuple[PackEntry, ...] = ()
+    key: Id | None = None
+
+    @property
+    def entries(self) -> tuple[PackEntry, ...]:
+        """Every pack that the tape needs."""
+        return self.packs + self.others
 
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
@@ -141,7 +162,7 @@ def encode(document: Document) -> bytes:
 def decode(kind: type[AnyDocument], key: str, data: bytes) -> AnyDocument:
     """The document in the bytes of an object.  Raises DocumentError, which names the key."""
     try:
-        _check_version(key, json.loads(data))
+        _check_version(kind, key, json.loads(data))
         return kind.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
@@ -151,10 +172,10 @@ def decode(kind: type[AnyDocument], key: str, data: bytes) -> AnyDocument:
         raise DocumentError(f"{key} cannot be read: {error}") from None
 
 
-def _check_version(key: str, kept: object) -> None:
+def _check_version(kind: type[Document], key: str, kept: object) -> None:
     version = kept.get("format") if isinstance(kept, dict) else None
-    if isinstance(version, int) and version > FORMAT_VERSION:
+    if isinstance(version, int) and version > kind.newest:
         raise DocumentError(
-            f"{key} has format {version}, and this version of pyvtl knows {FORMAT_VERSION}:"
+            f"{key} has format {version}, and this version of pyvtl knows {kind.newest}:"
             " use the version that wrote it"
         )

@@ -133,6 +133,9 @@ class FolderObjects:
             for path in paths:
                 self._folder.remove(path)
 
+    def erase(self, prefix: str) -> None:
+        self.delete([key for key, _ in keys_below(self._folder.root, prefix, "")])
+
     def copy(self, source: ObjectInfo, key: str) -> ObjectInfo:
         self._path(key)
         fd = self._open(source.key)

@@ -1,14 +1,13 @@
-"""The packs of a tape as they lie in its folder, and what its map holds of them."""
+"""Packs as they lie in the folders of tapes, and what a map holds of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyvtl.cloud.spans import FinishedFile, measure
-from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import ReadOnlyFiles
-from pyvtl.store.format import FooterTail, SegmentHeader
-from pyvtl.store.recovery import read_footer
+from pyvtl.store.format import FooterTail, SegmentHeader, decode_header
+from pyvtl.store.recovery import Footer, pack_of, read_footer
 from pyvtl.store.tape_map import Pack
 
 
@@ -24,23 +23,33 @@ class LocalPack:
 
 def local_pack(pack: Pack, path: Path) -> LocalPack:
     """Read what a segment says of itself.  Blocks.  Raises DamageError, OSError."""
+    footer, outline = _footer_and_outline(pack.pack_id, path)
+    if (footer.length, footer.chain) != (pack.length, pack.chain):
+        raise DamageError(f"{path} is not the segment that was closed there")
+    return LocalPack(pack, measure(path), outline, footer.index().packs())
+
+
+def other_pack(pack_id: bytes, path: Path) -> LocalPack:
+    """The same of a segment that only its pack id is known of: a pack that others refer to."""
+    footer, outline = _footer_and_outline(pack_id, path)
+    header, index = decode_header(outline), footer.index()
+    if header is None or header.pack_id != pack_id:
+        raise DamageError(f"{path} is not the segment of pack {pack_id.hex()}")
+    pack = pack_of(header, index, footer.length, footer.chain)
+    return LocalPack(pack, measure(path), outline, index.packs())
+
+
+def _footer_and_outline(pack_id: bytes, path: Path) -> tuple[Footer, bytes]:
     files = ReadOnlyFiles()
     fd = files.open(path)
     try:
-        footer = read_footer(files, fd, pack.pack_id)
-        if footer is None or (footer.length, footer.chain) != (pack.length, pack.chain):
-            raise DamageError(f"{path} is not the segment that was closed there")
-        tail = FooterTail.decode(files.pread(fd, FooterTail.SIZE, pack.length - FooterTail.SIZE))
+        footer = read_footer(files, fd, pack_id)
+        if footer is None:
+            raise DamageError(f"{path} is no closed segment of pack {pack_id.hex()}")
+        tail_at = footer.length - FooterTail.SIZE
+        tail = FooterTail.decode(files.pread(fd, FooterTail.SIZE, tail_at))
         header = files.pread(fd, SegmentHeader.SIZE, 0)
-        rest = files.pread(fd, pack.length - tail.footer_offset, tail.footer_offset)
+        rest = files.pread(fd, footer.length - tail.footer_offset, tail.footer_offset)
     finally:
         files.close(fd)
-    return LocalPack(pack, measure(path), header + rest, footer.index().packs())
-
-
-def refuse_foreign(tape: TapeAtRest, packs: list[LocalPack]) -> None:
-    """Raise DamageError if the tape needs packs of other tapes."""
-    own = {pack.pack_id for pack, _ in tape.packs}
-    foreign = frozenset[bytes]().union(*(pack.refers_to for pack in packs)) - own
-    if foreign:
-        raise DamageError(f"it needs {len(foreign)} packs of other tapes, which push cannot send")
+    return footer, header + rest

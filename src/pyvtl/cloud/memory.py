@@ -102,6 +102,10 @@ class MemoryStore:
         for key in keys:
             self._objects.pop(check_key(key), None)
 
+    async def erase(self, prefix: str) -> None:
+        for key in [key for key in self._objects if key.startswith(prefix)]:
+            del self._objects[key]
+
     async def copy(
         self, source: ObjectInfo, key: str, *, storage_class: str | None = None
     ) -> ObjectInfo:

@@ -5,17 +5,31 @@ import secrets
 
 REPOSITORY = "repository.json"
 TAPES = "tapes/"
+PACKS = "packs/"
+MAPS = "maps/"
+KEYS = "keys/"
+GATEWAYS = "gateways/"
+SHREDDED = "shredded/"
+ARCHIVE = "archive/"
+ARCHIVED = "archived/"
+POOLS = "pools/"
+RETRIEVALS = "retrievals/"
 HEAD = "head.json"
 MANIFEST = re.compile(r"[0-9]+-([0-9]+)-[0-9a-f]{16}")
 
 
 def pack_prefix(gateway: str) -> str:
     """Where the packs of a gateway are."""
-    return f"packs/{gateway}/"
+    return f"{PACKS}{gateway}/"
 
 
 def pack_key(gateway: str, pack_id: str) -> str:
-    """A pack, under the gateway that wrote it; the pack id in hexadecimal."""
+    """A pack, under the gateway that wrote it; the pack id in hexadecimal.
+
+    What `archive_of` gives instead of a gateway stands for the archive of a tape.
+    """
+    if gateway.startswith(ARCHIVE):
+        return f"{gateway}/packs/{pack_id}"
     return f"{pack_prefix(gateway)}{pack_id}"
 
 
@@ -42,22 +56,42 @@ def epoch_of(manifest: str) -> int | None:
 
 def map_key(barcode: str, generation: int, epoch: int) -> str:
     """A new map of a tape."""
-    return f"maps/{barcode}/{generation}-{epoch}-{secrets.token_hex(8)}"
+    return f"{MAPS}{barcode}/{generation}-{epoch}-{secrets.token_hex(8)}"
 
 
 def gateway_key(gateway: str) -> str:
     """Who a gateway is."""
-    return f"gateways/{gateway}.json"
+    return f"{GATEWAYS}{gateway}.json"
+
+
+def key_prefix(barcode: str) -> str:
+    """Where the wrapped data key of a tape is."""
+    return f"{KEYS}{barcode}/"
+
+
+def key_key(barcode: str, key_id: str) -> str:
+    """A wrapped data key, by what it is."""
+    return f"{key_prefix(barcode)}{key_id}"
+
+
+def shredded_key(barcode: str) -> str:
+    """Says that the key of a tape was destroyed on purpose."""
+    return f"{SHREDDED}{barcode}"
 
 
 def archive_prefix(barcode: str) -> str:
     """Where all of an archived tape is."""
-    return f"archive/{barcode}/"
+    return f"{ARCHIVE}{barcode}/"
+
+
+def archive_of(barcode: str) -> str:
+    """What is said to be the gateway of the packs that an archive has."""
+    return f"{ARCHIVE}{barcode}"
 
 
 def archived_pack_key(barcode: str, pack_id: str) -> str:
     """A pack of an archived tape."""
-    return f"{archive_prefix(barcode)}packs/{pack_id}"
+    return pack_key(archive_of(barcode), pack_id)
 
 
 def archived_map_key(barcode: str, name: str) -> str:
@@ -70,15 +104,9 @@ def archived_manifest_key(barcode: str, generation: int, epoch: int) -> str:
     return f"{archive_prefix(barcode)}manifest/{generation}-{epoch}"
 
 
-ARCHIVED = "archived/"
-
-
 def archived_key(barcode: str) -> str:
     """Says that the head of this tape may name an archive, so that archives can be listed."""
     return f"{ARCHIVED}{barcode}"
-
-
-POOLS = "pools/"
 
 
 def pool_key(pool_id: str) -> str:
@@ -88,7 +116,7 @@ def pool_key(pool_id: str) -> str:
 
 def retrieval_prefix(gateway: str) -> str:
     """Where tapes are asked for that a gateway is to retrieve."""
-    return f"retrievals/{gateway}/"
+    return f"{RETRIEVALS}{gateway}/"
 
 
 def retrieval_key(gateway: str, barcode: str) -> str:

@@ -172,6 +172,13 @@ class ObjectStore(Protocol):
         """Remove objects, as many as one likes.  Those that are not there are no error."""
         ...
 
+    async def erase(self, prefix: str) -> None:
+        """Remove every object whose key begins so, and every version of it that the store keeps.
+
+        UnsupportedError where a version may be left.
+        """
+        ...
+
     async def copy(
         self, source: ObjectInfo, key: str, *, storage_class: str | None = None
     ) -> ObjectInfo:

@@ -167,6 +167,22 @@ async def probe(store: ObjectStore) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
+async def keeps_conditions(store: ObjectStore) -> bool:
+    """Whether conditional writes do what they should: without, two gateways cannot share it.
+
+    Raises ObjectStoreError where the store does not do anything at all.
+    """
+    trial = _Trial(store)
+    try:
+        await trial.creates_only_once()
+        await trial.replaces_only_what_is_known()
+    except BrokenPromiseError:
+        return False
+    finally:
+        await trial.clean()
+    return True
+
+
 async def _find(promise: str, attempt: Awaitable[None]) -> Finding:
     try:
         await attempt

@@ -5,19 +5,24 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyvtl.cloud.documents import Head, Manifest, PackEntry
+from pyvtl.cloud.documents import Manifest, PackEntry
 from pyvtl.cloud.errors import ArchivedError, CorruptDataError, NotFoundError
-from pyvtl.cloud.heads import HeadMovedError, HeldHead, commit_head, nonce, read_head
-from pyvtl.cloud.names import HEAD, TAPES, pack_key
-from pyvtl.cloud.objects import ObjectStore, listing
+from pyvtl.cloud.heads import read_head
+from pyvtl.cloud.names import pack_key
+from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.receiving import receive_file
-from pyvtl.cloud.recovery_point import read_manifest
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.spans import FinishedFile
-from pyvtl.store.files import LocalFiles
-from pyvtl.store.references import file_name
+from pyvtl.cloud.taking import Taken, barcodes, take_over
+from pyvtl.media.attaching import NEEDS
+from pyvtl.media.shelf import CATALOG
+from pyvtl.store.catalog import Catalog
+from pyvtl.store.files import LocalFiles, write_file
+from pyvtl.store.keys import KEY_FILE
+from pyvtl.store.reference_table import CatalogReferences
+from pyvtl.store.references import file_name, find_pack, folders_in
+from pyvtl.store.repository import NO_TAPE, Label, write_label
 from pyvtl.store.repository import TAPES as LOCAL_TAPES
-from pyvtl.store.repository import Label, write_label
 
 PULLING = "pulling"
 """Folder of what is on its way here: a tape moves to its place when it is whole, and ours."""
@@ -33,13 +38,6 @@ class Pulled:
     taken_from: str | None = None
     epoch: int = 0
     problem: str | None = None
-
-
-async def barcodes(store: ObjectStore) -> list[str]:
-    """All tapes that have a head in the store, the deleted ones too."""
-    keys = [entry.key async for entry in listing(store, TAPES)]
-    ending = f"/{HEAD}"
-    return sorted(key[len(TAPES) : -len(ending)] for key in keys if key.endswith(ending))
 
 
 async def pull(
@@ -84,89 +82,93 @@ async def pull_tape(store: ObjectStore, gateway: str, folder: Path, barcode: str
         raise RefusedTapeError(
             f"{folder} has it already, or had one of that barcode: pull it elsewhere"
         )
-    received, held = 0, await _active_head(store, barcode)
-    while True:
-        manifest = await _manifest(store, held.head)
+    received = 0
+
+    async def bring(manifest: Manifest) -> None:
+        nonlocal received
         received += await _receive(store, folder, manifest)
-        try:
-            taken = await _take_over(store, gateway, held)
-        except HeadMovedError:
-            held = await _moved_on(store, held)
-            continue
-        await asyncio.to_thread(_put_in_place, folder, manifest)
-        owner = held.head.owner if held.head.owner != gateway else None
-        return Pulled(barcode, len(manifest.packs), received, owner, taken.head.epoch)
 
-
-async def _moved_on(store: ObjectStore, before: HeldHead) -> HeldHead:
-    """The head that the same owner put there meanwhile; RefusedTapeError if it is another's."""
-    now = await _active_head(store, before.head.barcode)
-    if now.head.owner != before.head.owner:
-        raise RefusedTapeError(f"gateway {now.head.owner} took it over meanwhile")
-    return now
-
-
-async def _active_head(store: ObjectStore, barcode: str) -> HeldHead:
-    held = await read_head(store, barcode)
-    if held is None:
-        raise RefusedTapeError("it is not in the store")
-    if held.head.state == "deleted":
-        raise RefusedTapeError("it was deleted")
-    if held.head.state != "active":
-        raise RefusedTapeError(f"it is {held.head.state}: retrieve it from the archive")
-    return held
-
-
-async def _manifest(store: ObjectStore, head: Head) -> Manifest:
-    manifest = await read_manifest(store, head)
-    if manifest is None:
-        raise RefusedTapeError("the store has no recovery point of it")
-    return manifest
+    taken = await take_over(store, gateway, barcode, bring)
+    await asyncio.to_thread(_put_in_place, folder, taken)
+    packs = len(taken.manifest.packs)
+    return Pulled(barcode, packs, received, taken.taken_from, taken.epoch)
 
 
 async def _receive(store: ObjectStore, folder: Path, manifest: Manifest) -> int:
-    """Have all packs in the folder for what is under way; gives the bytes it took."""
-    draft = await asyncio.to_thread(_draft, folder, manifest)
+    """Have all packs in the folders for what is under way; gives the bytes it took."""
+    others = await asyncio.to_thread(_missing_packs, folder, manifest.others)
     received = 0
-    for entry in manifest.packs:
-        file = FinishedFile(draft / _name(entry), entry.length, entry.crc32c)
-        received += await receive_file(store, pack_key(entry.gateway, entry.pack_id), file)
+    for name, entries in ((manifest.barcode, manifest.packs), (_needs(manifest), others)):
+        draft = await asyncio.to_thread(_draft, folder / PULLING / name, entries)
+        for entry in entries:
+            file = FinishedFile(draft / _name(entry), entry.length, entry.crc32c)
+            received += await receive_file(store, pack_key(entry.gateway, entry.pack_id), file)
     return received
 
 
-def _draft(folder: Path, manifest: Manifest) -> Path:
-    """The folder for what is under way, without what the tape no longer needs."""
-    files, draft = LocalFiles(), folder / PULLING / manifest.barcode
+def _missing_packs(folder: Path, entries: Sequence[PackEntry]) -> list[PackEntry]:
+    """Those that no tape here has."""
+    files, tapes = LocalFiles(), folder / LOCAL_TAPES
+    files.mkdir(tapes)
+    ids = [(entry, bytes.fromhex(entry.pack_id)) for entry in entries]
+    return [e for e, pack_id in ids if not find_pack(files, folders_in(files, tapes), pack_id)]
+
+
+def _draft(draft: Path, entries: Sequence[PackEntry]) -> Path:
+    """A folder for what is under way, without what the tape no longer needs."""
+    files = LocalFiles()
     files.mkdir(draft)
-    for name in set(files.listdir(draft)) - {_name(entry) for entry in manifest.packs}:
+    for name in set(files.listdir(draft)) - {_name(entry) for entry in entries}:
         files.unlink(draft / name)
     return draft
+
+
+def _needs(manifest: Manifest) -> str:
+    return manifest.barcode + NEEDS
 
 
 def _name(entry: PackEntry) -> str:
     return file_name(entry.sequence, bytes.fromhex(entry.pack_id))
 
 
-async def _take_over(store: ObjectStore, gateway: str, held: HeldHead) -> HeldHead:
-    """Be the owner, in a new epoch if somebody else was; that one is fenced from now on."""
-    if held.head.owner == gateway:
-        return held
-    change = {"owner": gateway, "epoch": held.head.epoch + 1, "nonce": nonce()}
-    return await commit_head(store, held.head.model_copy(update=change), held)
-
-
-def _put_in_place(folder: Path, manifest: Manifest) -> None:
+def _put_in_place(folder: Path, taken: Taken) -> None:
     """Label the tape and move it among the tapes, durably."""
+    manifest = taken.manifest
     files, draft = LocalFiles(), folder / PULLING / manifest.barcode
-    label = Label(
-        manifest.barcode,
-        manifest.tape_id,
-        manifest.capacity_bytes,
-        manifest.created_at,
-        worm=manifest.worm,
-    )
-    write_label(files, draft, label)
+    if taken.key is not None:
+        write_file(files, draft / KEY_FILE, taken.key)
+    write_label(files, draft, taken.label)
     files.mkdir(folder / LOCAL_TAPES)
     files.sync_folder(folder)
+    _put_others_in_place(files, folder, manifest)
     files.rename(draft, folder / LOCAL_TAPES / manifest.barcode)
     files.sync_folder(folder / LOCAL_TAPES)
+
+
+def _put_others_in_place(files: LocalFiles, folder: Path, manifest: Manifest) -> None:
+    """Move what the tape refers to where a tape that was deleted would be.
+
+    So it stays for as long as a tape refers to it, and no longer.
+    """
+    name = _needs(manifest)
+    draft, place = folder / PULLING / name, folder / LOCAL_TAPES / name
+    if not manifest.others:
+        files.rmdir(draft)
+        return
+    if (folder / CATALOG).exists():
+        _find_references_anew(folder)
+    files.mkdir(place)
+    write_label(files, place, Label(name, NO_TAPE, 0, manifest.created_at, deleted=True))
+    for segment in files.listdir(draft):
+        files.rename(draft / segment, place / segment)
+    files.sync_folder(place)
+    files.rmdir(draft)
+
+
+def _find_references_anew(folder: Path) -> None:
+    """Let the next start look into all segments: nothing is deleted before that."""
+    catalog = Catalog(folder / CATALOG)
+    try:
+        CatalogReferences(catalog).start_over()
+    finally:
+        catalog.close()

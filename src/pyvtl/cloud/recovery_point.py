@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyvtl.cloud.documents import End, Head, Manifest, PackEntry, encode
+from pyvtl.cloud.entries import put_map
 from pyvtl.cloud.heads import HeldHead, commit_head, nonce, put_once, read_document
 from pyvtl.cloud.local_packs import LocalPack
 from pyvtl.cloud.names import epoch_of, manifest_key, manifest_prefix, map_key
 from pyvtl.cloud.objects import ObjectStore, listing
 from pyvtl.cloud.refusals import DivergedError, DocumentError, FencedError
+from pyvtl.cloud.tape_keys import key_id
 from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.store.repository import Label
 from pyvtl.store.tape_map import Pack
@@ -82,33 +84,71 @@ def generation_of(tape: TapeAtRest) -> int:
     return tape.packs[-1][0].generation if tape.packs else 0
 
 
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """Packs that a recovery point has more than the one before, all of them in the store.
+
+    `others` are those that they refer to: from here, or `known` to be there already.
+    """
+
+    own: Sequence[LocalPack] = ()
+    others: Sequence[LocalPack] = ()
+    known: Sequence[PackEntry] = ()
+
+
+async def claim(store: ObjectStore, gateway: str, label: Label) -> HeldHead:
+    """Make a tape ours that the store does not have, before a pack of it is sent.
+
+    So whoever looks for packs that nobody needs finds the head of every tape that may need them.
+    """
+    return await commit_head(store, _head(gateway, label, Standing(), None), None)
+
+
 async def commit_point(
-    store: ObjectStore,
-    gateway: str,
-    tape: TapeAtRest,
-    there: Standing,
-    new: Sequence[LocalPack],
+    store: ObjectStore, gateway: str, tape: TapeAtRest, there: Standing, new: Additions
 ) -> Standing:
-    """Make the packs in the store up to the new ones, which must be there, the recovery point."""
+    """Make the packs in the store up to the new ones the recovery point of a tape that is ours."""
     epoch = there.held.head.epoch if there.held is not None else 0
-    generation = generation_of(tape)
-    entries = await _put_map(store, gateway, map_key(tape.label.barcode, generation, epoch), new)
-    listed = _entries(tape, there) + entries
-    manifest = _manifest(gateway, tape, epoch, listed)
-    key = manifest_key(tape.label.barcode, generation, epoch)
-    await put_once(store, key, encode(manifest))
-    head = _head(gateway, tape.label, there, key).model_copy(update={"generation": generation})
+    generation, barcode = generation_of(tape), tape.label.barcode
+    local = [*new.own, *new.others]
+    entries = await put_map(store, gateway, map_key(barcode, generation, epoch), local)
+    packs, others = _listed(gateway, tape, there)
+    count = len(new.own)
+    manifest = _manifest(gateway, tape, epoch, packs + entries[:count])
+    manifest = manifest.model_copy(
+        update={"others": (*others, *entries[count:], *new.known), "key": key_id(tape.key)}
+    )
+    head = await _put_manifest(store, gateway, tape.label, there, manifest)
     held = await commit_head(store, head, there.held)
     await prune_manifests(store, held.head)
     return Standing(held, manifest)
 
 
 async def commit_deletion(
-    store: ObjectStore, gateway: str, label: Label, there: Standing
+    store: ObjectStore, gateway: str, there: Standing, tape: TapeAtRest
 ) -> HeldHead:
-    """Say in the store that a tape was deleted."""
-    head = _head(gateway, label, there, None)
-    return await commit_head(store, head.model_copy(update={"state": "deleted"}), there.held)
+    """Say in the store that a tape was deleted; of its packs those stay that are needed here."""
+    head = _head(gateway, tape.label, there, None)
+    if others := _carried(gateway, tape, there):
+        manifest = _manifest(gateway, tape, head.epoch, ())
+        update = {"others": others, "generation": head.generation}
+        manifest = manifest.model_copy(update=update)
+        head = await _put_manifest(store, gateway, tape.label, there, manifest)
+    held = await commit_head(
+        store, head.model_copy(update={"state": "deleted", "earlier": ()}), there.held
+    )
+    await prune_manifests(store, held.head)
+    return held
+
+
+async def _put_manifest(
+    store: ObjectStore, gateway: str, label: Label, there: Standing, manifest: Manifest
+) -> Head:
+    """Put a manifest into the store; gives the head that makes it count."""
+    key = manifest_key(label.barcode, manifest.generation, manifest.epoch)
+    await put_once(store, key, encode(manifest))
+    head = _head(gateway, label, there, key)
+    return head.model_copy(update={"generation": manifest.generation})
 
 
 async def prune_manifests(store: ObjectStore, head: Head) -> None:
@@ -128,11 +168,25 @@ def _is_ours(manifest: str, head: Head) -> bool:
     return epoch is not None and epoch <= head.epoch
 
 
-def _entries(tape: TapeAtRest, there: Standing) -> tuple[PackEntry, ...]:
-    """What the manifest so far lists, if the tape is still of the same generation."""
-    if there.manifest is None or there.manifest.generation != generation_of(tape):
-        return ()
-    return there.manifest.packs
+def _listed(
+    gateway: str, tape: TapeAtRest, there: Standing
+) -> tuple[tuple[PackEntry, ...], tuple[PackEntry, ...]]:
+    """What the new manifest has of the one before: its packs, and the others."""
+    if there.manifest is None or there.manifest.generation == generation_of(tape):
+        before = there.manifest
+        return (before.packs, before.others) if before is not None else ((), ())
+    return (), _carried(gateway, tape, there)
+
+
+def _carried(gateway: str, tape: TapeAtRest, there: Standing) -> tuple[PackEntry, ...]:
+    """Packs of other gateways that this tape no longer needs, and something else here does.
+
+    Their owner deletes what no head lists, and knows nothing of what is needed here.
+    """
+    entries = there.manifest.entries if there.manifest is not None else ()
+    theirs = {bytes.fromhex(e.pack_id): e for e in entries if e.gateway != gateway}
+    needed = set(tape.needed(list(theirs)))
+    return tuple(entry for pack_id, entry in theirs.items() if pack_id in needed)
 
 
 def _head(gateway: str, label: Label, there: Standing, manifest: str | None) -> Head:
@@ -148,34 +202,6 @@ def _head(gateway: str, label: Label, there: Standing, manifest: str | None) -> 
         manifest=manifest,
         earlier=tuple(key for key in named if key is not None)[:KEPT_BEFORE],
         nonce=nonce(),
-    )
-
-
-async def _put_map(
-    store: ObjectStore, gateway: str, key: str, packs: Sequence[LocalPack]
-) -> tuple[PackEntry, ...]:
-    """Put the outlines of the packs one after another into one object."""
-    if not packs:
-        return ()
-    outlines = b"".join(pack.outline for pack in packs)
-    await put_once(store, key, outlines)
-    entries, offset = [], 0
-    for local in packs:
-        entries.append(_entry(gateway, local, key, offset))
-        offset += len(local.outline)
-    return tuple(entries)
-
-
-def _entry(gateway: str, local: LocalPack, key: str, offset: int) -> PackEntry:
-    return PackEntry(
-        pack_id=local.pack.pack_id.hex(),
-        gateway=gateway,
-        sequence=local.pack.sequence,
-        length=local.file.size,
-        crc32c=local.file.crc32c,
-        map=key,
-        map_offset=offset,
-        map_length=len(local.outline),
     )
 
 

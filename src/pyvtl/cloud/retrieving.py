@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyvtl.cloud.archiving import Progress, check_archived
-from pyvtl.cloud.documents import Head, Manifest, PackEntry
+from pyvtl.cloud.documents import Head, PackEntry
+from pyvtl.cloud.entries import stored_packs
 from pyvtl.cloud.errors import UnsupportedError
 from pyvtl.cloud.heads import HeadMovedError, HeldHead, commit_head, nonce, read_head
-from pyvtl.cloud.names import archived_pack_key
+from pyvtl.cloud.names import archive_of, archived_pack_key
 from pyvtl.cloud.objects import Access, ObjectStore
 from pyvtl.cloud.pulling import PULLING
 from pyvtl.cloud.receiving import receive_file
-from pyvtl.cloud.recovery_point import read_manifest
-from pyvtl.cloud.refusals import NotArchivedError, RefusedTapeError
+from pyvtl.cloud.refusals import NotArchivedError
 from pyvtl.cloud.spans import FinishedFile
+from pyvtl.cloud.taking import label_of, wanted_key, wanted_manifest
+from pyvtl.media.attaching import NEEDS, TapeBrought
 from pyvtl.store.files import LocalFiles
 from pyvtl.store.references import file_name
 
@@ -77,24 +79,29 @@ class Retriever:
     poll_seconds: float = POLL_SECONDS
     sleep: Callable[[float], Awaitable[object]] = field(default=asyncio.sleep, repr=False)
 
-    async def fetch(self, barcode: str, progress: Progress) -> tuple[Manifest, Path]:
-        """Have all packs of a claimed tape in a folder of their own."""
+    async def fetch(self, barcode: str, progress: Progress) -> TapeBrought:
+        """Have all packs of a claimed tape in folders of their own."""
         head = (await archived_head(self.store, barcode)).head
-        manifest = await read_manifest(self.store, head)
-        if manifest is None:
-            raise RefusedTapeError("the archive has no manifest of it")
-        await self._restore(barcode, manifest.packs)
+        manifest = await wanted_manifest(self.store, head)
+        key = await wanted_key(self.store, manifest)
+        await self._restore(barcode, manifest.entries)
         draft = await asyncio.to_thread(self._draft, barcode, manifest.packs)
-        for number, entry in enumerate(manifest.packs, 1):
-            file = FinishedFile(draft / _name(entry), entry.length, entry.crc32c)
-            key = archived_pack_key(barcode, entry.pack_id)
-            await receive_file(self.store, key, file)
-            progress(number / len(manifest.packs))
-        return manifest, draft
+        others = await asyncio.to_thread(self._draft, barcode + NEEDS, manifest.others)
+        files = [(draft, entry) for entry in manifest.packs]
+        files += [(others, entry) for entry in manifest.others]
+        for number, (folder, entry) in enumerate(files, 1):
+            file = FinishedFile(folder / _name(entry), entry.length, entry.crc32c)
+            await receive_file(self.store, archived_pack_key(barcode, entry.pack_id), file)
+            progress(number / len(files))
+        stored = [
+            pack._replace(gateway=archive_of(barcode)) for pack in stored_packs(manifest.entries)
+        ]
+        return TapeBrought(label_of(manifest), draft, others, stored, key)
 
     async def drop(self, barcode: str) -> None:
         """Remove what was fetched of a tape that is not to come."""
         await asyncio.to_thread(self._drop, barcode)
+        await asyncio.to_thread(self._drop, barcode + NEEDS)
 
     async def _restore(self, barcode: str, entries: Sequence[PackEntry]) -> None:
         """Wait until all packs can be read, and ask for those that nobody asked for."""

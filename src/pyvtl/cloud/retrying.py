@@ -39,7 +39,7 @@ class Retrying(Wrapper):
                 return await attempt()
             except (UnavailableError, CorruptDataError) as error:
                 wait = random.uniform(0, self._patience.wait_before(again))  # noqa: S311 - jitter
-                log.warning(
+                log.debug(
                     "object_store.retried",
                     operation=call.operation,
                     subject=call.subject,

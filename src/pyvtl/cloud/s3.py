@@ -189,16 +189,38 @@ class S3Store:
         return Page(entries, answer.get("NextContinuationToken"))
 
     async def delete(self, keys: Sequence[str]) -> None:
-        names = [{"Key": self._at(key)["Key"]} for key in keys]
+        await self._delete([{"Key": self._at(key)["Key"]} for key in keys], "DeleteObjects")
+
+    async def _delete(self, names: Sequence[dict[str, str]], operation: str) -> None:
         for first in range(0, len(names), DELETED_AT_A_TIME):
             batch = names[first : first + DELETED_AT_A_TIME]
-            async with self._told(keys[first]):
+            async with self._told(self._key(batch[0]["Key"])):
                 answer = await self._client.delete_objects(
                     Bucket=self._bucket.name, Delete={"Objects": batch, "Quiet": True}
                 )
             for error in answer.get("Errors", []):
                 subject = f"{self._bucket}{self._key(error['Key'])}"
-                raise explain(ClientError({"Error": error}, "DeleteObjects"), subject)
+                raise explain(ClientError({"Error": error}, operation), subject)
+
+    async def erase(self, prefix: str) -> None:
+        if versions := await self._versions(prefix):
+            await self._delete(versions, "DeleteObjectVersions")
+        if await self._versions(prefix):
+            raise UnsupportedError(f"{self._bucket}{prefix}: a version is left of what was removed")
+
+    async def _versions(self, prefix: str) -> Sequence[dict[str, str]]:
+        """All versions below a prefix, and the marks of those that were deleted."""
+        pages = self._client.get_paginator("list_object_versions").paginate(
+            Bucket=self._bucket.name, Prefix=self._bucket.prefix + prefix
+        )
+        async with self._told(prefix):
+            found = [
+                entry
+                async for page in pages
+                for kind in ("Versions", "DeleteMarkers")
+                for entry in page.get(kind, [])
+            ]
+        return [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in found]
 
     async def copy(
         self, source: ObjectInfo, key: str, *, storage_class: str | None = None

@@ -15,19 +15,30 @@ from pyvtl.cloud.errors import (
     UnsupportedError,
 )
 from pyvtl.cloud.objects import Absent, ObjectInfo, ObjectStore, Part, Upload
-from pyvtl.cloud.spans import PART_BYTES, FinishedFile, Span, at_once, read_span, spans
+from pyvtl.cloud.spans import (
+    PART_BYTES,
+    PARTS_AT_ONCE,
+    FinishedFile,
+    Span,
+    at_once,
+    read_span,
+    spans,
+)
 from pyvtl.wire.checksum import crc32c
 
 
-async def send_file(store: ObjectStore, key: str, file: FinishedFile) -> int:
+async def send_file(
+    store: ObjectStore, key: str, file: FinishedFile, gate: asyncio.Semaphore | None = None
+) -> int:
     """Have the file in the store under `key`; gives the bytes it took, 0 if it was there.
 
-    CorruptDataError if something else is there, or what was sent did not arrive as it is.
+    So many parts are in memory at a time as `gate` lets through, else four.  CorruptDataError if
+    something else is there, or what was sent did not arrive as it is.
     """
     if await is_there(store, key, file):
         return 0
     try:
-        await _send(store, key, file)
+        await _send(store, key, file, gate or asyncio.Semaphore(PARTS_AT_ONCE))
     except (PreconditionFailedError, NotFoundError, UnavailableError):
         if not await is_there(store, key, file):
             raise
@@ -55,14 +66,15 @@ async def _checksum(store: ObjectStore, info: ObjectInfo) -> int:
     return crc
 
 
-async def _send(store: ObjectStore, key: str, file: FinishedFile) -> None:
+async def _send(store: ObjectStore, key: str, file: FinishedFile, gate: asyncio.Semaphore) -> None:
     try:
         await store.adopt(key, file.path, Absent())
     except UnsupportedError:
         if file.size <= PART_BYTES:
-            await _send_whole(store, key, file)
+            async with gate:
+                await _send_whole(store, key, file)
         else:
-            await _send_parts(store, key, file)
+            await _send_parts(store, key, file, gate)
 
 
 async def _send_whole(store: ObjectStore, key: str, file: FinishedFile) -> None:
@@ -72,13 +84,16 @@ async def _send_whole(store: ObjectStore, key: str, file: FinishedFile) -> None:
     await store.put(key, data, Absent())
 
 
-async def _send_parts(store: ObjectStore, key: str, file: FinishedFile) -> None:
+async def _send_parts(
+    store: ObjectStore, key: str, file: FinishedFile, gate: asyncio.Semaphore
+) -> None:
     upload, held = await _upload(store, key)
     parts = await at_once(
         [
             partial(_send_part, store, upload, file, span, held.get(span.number))
             for span in spans(file.size)
-        ]
+        ],
+        gate,
     )
     try:
         await store.complete_upload(upload, parts, Absent(), crc32c=file.crc32c)

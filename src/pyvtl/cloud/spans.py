@@ -55,9 +55,14 @@ def measure(path: Path) -> FinishedFile:
     return FinishedFile(path, size, crc)
 
 
-async def at_once(jobs: Sequence[Job[Result]], limit: int = PARTS_AT_ONCE) -> list[Result]:
-    """Run jobs, so many at a time; the first failure ends all, and is raised as it is."""
-    gate = asyncio.Semaphore(limit)
+async def at_once(
+    jobs: Sequence[Job[Result]], gate: asyncio.Semaphore | None = None
+) -> list[Result]:
+    """Run jobs, so many at a time as `gate` lets through, else four.
+
+    The first failure ends all, and is raised as it is.
+    """
+    gate = gate or asyncio.Semaphore(PARTS_AT_ONCE)
 
     async def run(job: Job[Result]) -> Result:
         async with gate:

@@ -66,6 +66,9 @@ class Wrapper:
     async def delete(self, keys: Sequence[str]) -> None:
         await self._run(Call("delete", ", ".join(keys[:1])), lambda: self._inner.delete(keys))
 
+    async def erase(self, prefix: str) -> None:
+        await self._run(Call("erase", prefix), lambda: self._inner.erase(prefix))
+
     async def copy(
         self, source: ObjectInfo, key: str, *, storage_class: str | None = None
     ) -> ObjectInfo:

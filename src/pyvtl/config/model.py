@@ -4,29 +4,26 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from pyvtl.cloud.location import Location, parse_location
 from pyvtl.cloud.patience import Patience
 from pyvtl.cloud.s3_options import AddressingStyle, Encryption, S3Options
+from pyvtl.config.api import ApiSection
 from pyvtl.config.folder import default_data_dir
-from pyvtl.config.types import API_PORT, ApiAddress, Portals, Seconds, Size, is_loopback
+from pyvtl.config.rates import RateSettings
+from pyvtl.config.section import Section
+from pyvtl.config.types import Portals, Seconds, Size, is_loopback
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.inventory import Geometry
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+SEGMENTS_PER_DRIVE, SMALLEST_SEGMENT = 4, 4 * MIB
 LAST_ELEMENT_ADDRESS = 0xFFFF
 MASTER_KEY = re.compile(rb"[0-9a-fA-F]{64}")
 MIN_PASSPHRASE = 12
-MIN_API_SECRET = 16
 MIN_SECRET, MAX_SECRET = 12, 16
 """CHAP secrets in bytes: RFC 7143 section 12.1.3 asks for 96 bits, initiators take up to 16."""
-
-
-class Section(BaseModel):
-    """A table of the settings file: frozen, and closed to names that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class GatewaySection(Section):
@@ -184,15 +181,14 @@ def _as_location(text: str) -> str:
     return str(parse_location(text))
 
 
-class StoreSection(Section):
-    """How tapes lie on the disk, and the object store to look after them.
-
-    A running server uploads nothing yet: `pyvtl store push`, `pull` and `probe` use the settings
-    from `url` on.
-    """
+class StoreSection(RateSettings):
+    """How tapes lie on the disk, and the object store that they are uploaded to."""
 
     segment_size: Size = Field(
-        256 * MIB, ge=16 * MIB, le=4 * GIB, description="size of the files of a tape"
+        256 * MIB,
+        ge=SMALLEST_SEGMENT,
+        le=4 * GIB,
+        description="size of the files of a tape, at most",
     )
     dedup: Literal["pool", "tape", "off"] = Field(
         "off",
@@ -213,6 +209,20 @@ class StoreSection(Section):
     )
     url: Annotated[str, AfterValidator(_as_location)] | None = Field(
         None, description="the object store: dir:PATH or s3://BUCKET/PREFIX"
+    )
+    upload_buffer_limit: Size = Field(
+        32 * GIB,
+        ge=16 * MIB,
+        description="the most of what is written that may wait on the disk to be uploaded, about",
+    )
+    idle_seconds: Seconds = Field(
+        30, gt=0, description="time without a write after which a tape in a drive is uploaded"
+    )
+    recovery_point_seconds: Seconds = Field(
+        60, gt=0, description="time after which a tape that is being written is uploaded so far"
+    )
+    stop_seconds: Seconds = Field(
+        10, ge=0, description="time that a stop gives to what is being uploaded"
     )
     endpoint_url: str | None = Field(
         None, pattern=r"^https?://[^/]", description="address of the S3 service, if not Amazon's"
@@ -305,53 +315,6 @@ class StoreSection(Section):
         return Patience(self.attempts)
 
 
-class ApiSection(Section):
-    """The AWS Storage Gateway API: where, and what its clients sign with."""
-
-    listen: ApiAddress = Field(
-        PortalAddress("127.0.0.1", API_PORT), description="address to serve it on, or off"
-    )
-    region: str = Field(
-        "us-east-1", pattern=r"^[a-z0-9-]{1,25}$", description="region that clients have to name"
-    )
-    account_id: str = Field(
-        "000000000000",
-        pattern=r"^\d{12}$",
-        description="account in the names of tapes and all else",
-    )
-    access_key_id: str | None = Field(
-        None, pattern=r"^\w{16,128}$", description="key id; made at the first start if not set"
-    )
-    secret_access_key: SecretStr | None = Field(None, description="the secret to it")
-    secret_access_key_file: Path | None = Field(None, description="file that holds it instead")
-    tls_cert: Path | None = Field(None, description="certificate, to serve HTTPS (PEM)")
-    tls_key: Path | None = Field(None, description="the private key to it (PEM)")
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.secret_access_key is not None and self.secret_access_key_file is not None:
-            raise ValueError("give secret_access_key or secret_access_key_file, not both")
-        try:
-            secret = self.secret
-        except OSError as error:
-            raise ValueError(f"secret_access_key_file cannot be read: {error}") from None
-        if (self.access_key_id is None) != (secret is None):
-            raise ValueError(
-                "access_key_id and secret_access_key (or secret_access_key_file) go together"
-            )
-        if secret is not None and len(secret) < MIN_API_SECRET:
-            raise ValueError(f"secret_access_key must have {MIN_API_SECRET} characters or more")
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("tls_cert and tls_key go together")
-        return self
-
-    @property
-    def secret(self) -> str | None:
-        """The secret access key, from wherever it is kept."""
-        secret = _secret(self.secret_access_key, self.secret_access_key_file)
-        return None if secret is None else secret.decode()
-
-
 class LogsSection(Section):
     """What is logged, and in which form."""
 
@@ -374,6 +337,24 @@ class Config(Section):
     store: StoreSection = Field(default_factory=StoreSection)
     api: ApiSection = Field(default_factory=ApiSection)
     logs: LogsSection = Field(default_factory=LogsSection)
+
+    @property
+    def segment_bytes(self) -> int:
+        """Size of the files of a tape: with an object store, four for each drive fit the buffer."""
+        if self.store.url is None:
+            return self.store.segment_size
+        share = self.store.upload_buffer_limit // (SEGMENTS_PER_DRIVE * self.library.drives)
+        return min(self.store.segment_size, share)
+
+    @model_validator(mode="after")
+    def _buffer_for_all_drives(self) -> Self:
+        needed = SEGMENTS_PER_DRIVE * SMALLEST_SEGMENT * self.library.drives
+        if self.store.url is not None and self.store.upload_buffer_limit < needed:
+            raise ValueError(
+                f"store.upload_buffer_limit is too small for library.drives ="
+                f" {self.library.drives}: at least {needed // MIB}MiB"
+            )
+        return self
 
     @property
     def open_addresses(self) -> tuple[PortalAddress, ...]:

@@ -53,11 +53,16 @@ class AllLimits:
 
 
 class Bandwidth:
-    """What stores ask how fast they may go: it stands where a Schedule stands."""
+    """What stores ask how fast they may go: it stands where a Schedule stands.
 
-    def __init__(self, kept: Kept[AllLimits], about: About) -> None:
+    The settings hold until limits or a schedule are set here; from then on these do.
+    """
+
+    def __init__(self, kept: Kept[AllLimits], about: About, settings: Schedule) -> None:
+        """`kept` begins as `limits_of` the settings."""
         self._kept = kept
         self._about = about
+        self._settings = settings
 
     @property
     def limits(self) -> AllLimits:
@@ -66,6 +71,8 @@ class Bandwidth:
 
     def at(self, moment: datetime) -> Rates:
         """The rates at a moment, local time of this machine if it has no time zone."""
+        if not self._kept.stored:
+            return self._settings.at(moment)
         return _schedule(self.limits).at(moment.astimezone(self._about.time_zone))
 
     async def limit(self, upload: int | None, download: int | None) -> None:
@@ -98,6 +105,26 @@ class Bandwidth:
             _check_interval(interval)
         _check_apart(intervals)
         await self._kept.change(lambda was: replace(was, intervals=tuple(intervals)))
+
+
+def limits_of(schedule: Schedule) -> AllLimits:
+    """The limits of a schedule as they are told here."""
+    return AllLimits(_limits(schedule.usual), tuple(map(_told, schedule.intervals)))
+
+
+def _told(interval: Interval) -> LimitInterval:
+    end = interval.end.hour * 60 + interval.end.minute or MINUTES_OF_DAY
+    return LimitInterval(
+        tuple(sorted((day + 1) % len(DAYS) for day in interval.days)),
+        interval.start.hour * 60 + interval.start.minute,
+        end - 1,
+        _limits(interval.rates),
+    )
+
+
+def _limits(rates: Rates) -> Limits:
+    up, down = rates.upload, rates.download
+    return Limits(up and up * BITS, down and down * BITS)
 
 
 def _over(was: Limits, wanted: Limits) -> Limits:

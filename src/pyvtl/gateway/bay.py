@@ -37,6 +37,11 @@ class DriveBay:
             if self.drive.loaded is not None:
                 await self.drive.unload()
 
+    async def seal(self, barcode: str) -> None:
+        """Let what is on the volume be copied, if it is in the drive.  Raises MediumError."""
+        if self.drive.loaded == barcode:
+            await self.drive.seal()
+
     async def protect(
         self, barcode: str, write_protected: bool, protect_closed: Callable[[], None]
     ) -> None:

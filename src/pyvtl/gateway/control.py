@@ -44,6 +44,7 @@ from pyvtl.gateway.errors import (
 )
 from pyvtl.gateway.gateway import Gateway
 from pyvtl.gateway.library import Tape
+from pyvtl.gateway.life_cycle import LifeCycle
 from pyvtl.gateway.pools import DEFAULT_POOL
 from pyvtl.gateway.status import LibraryStatus
 
@@ -149,12 +150,18 @@ def _refusal(name: str, message: str, status: int) -> web.Response:
     return web.json_response({"error": name, "message": message}, status=status)
 
 
+async def _end(life: LifeCycle) -> None:
+    """Let those go who wait for events."""
+    life.events.end()
+
+
 @asynccontextmanager
 async def serve_control(listener: socket.socket, gateway: Gateway) -> AsyncIterator[None]:
     """Answer requests on a listening socket, which is closed at the end."""
     app = web.Application(middlewares=[errors_as_json], client_max_size=LARGEST_REQUEST)
     for handlers in (Handlers(gateway), LifeHandlers(gateway.life), SettingsHandlers(gateway)):
         app.add_routes(handlers.routes())
+    app.on_shutdown.append(lambda _app: _end(gateway.life))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

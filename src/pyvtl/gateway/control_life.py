@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -11,7 +12,7 @@ from pyvtl.gateway.errors import InvalidRequestError
 from pyvtl.gateway.ledger import PoolRecord, Rule
 from pyvtl.gateway.library import Tape
 from pyvtl.gateway.life_cycle import LifeCycle
-from pyvtl.gateway.shelf import ArchivedTape
+from pyvtl.gateway.tape_shelf import ArchivedTape
 
 TAPE = TypeAdapter(Tape)
 ARCHIVED_TAPE = TypeAdapter(ArchivedTape)
@@ -163,11 +164,11 @@ class LifeHandlers:
         if request.query.get("follow") != "true":
             return web.json_response([event.as_dict() for event in self._life.events.recent])
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        with self._life.events.following() as queue:
+        with self._life.events.following() as queue, suppress(ConnectionResetError):
             await response.prepare(request)
-            while True:
-                event = await queue.get()
+            while (event := await queue.get()) is not None:
                 await response.write(f"data: {json.dumps(event.as_dict())}\n\n".encode())
+        return response
 
 
 async def body(request: web.Request, kind: type[Wanted]) -> Wanted:

@@ -38,6 +38,9 @@ class Event:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
+Followed = asyncio.Queue[Event | None]
+
+
 class Events:
     """Takes events, and gives them to whoever follows.  On the event loop."""
 
@@ -45,7 +48,7 @@ class Events:
         self._gateway = f"sgw-{gateway_id.upper()}"
         self._clock = clock
         self._kept: deque[Event] = deque(maxlen=KEPT)
-        self._followers: set[asyncio.Queue[Event]] = set()
+        self._followers: set[Followed] = set()
 
     @property
     def recent(self) -> tuple[Event, ...]:
@@ -68,14 +71,21 @@ class Events:
         self._tell("ERROR", prefix, "TapesNotCreated", reason=reason)
 
     @contextmanager
-    def following(self) -> Iterator["asyncio.Queue[Event]"]:
-        """A queue of events from now on; one that is not emptied in time loses the oldest."""
-        queue: asyncio.Queue[Event] = asyncio.Queue(KEPT)
+    def following(self) -> Iterator[Followed]:
+        """A queue of events from now on; one that is not emptied in time loses the oldest.
+
+        None in it says that there will be no more.
+        """
+        queue: Followed = asyncio.Queue(KEPT)
         self._followers.add(queue)
         try:
             yield queue
         finally:
             self._followers.discard(queue)
+
+    def end(self) -> None:
+        """Nobody is to wait for more."""
+        self._put(None)
 
     def _tell(
         self,
@@ -89,6 +99,9 @@ class Events:
         timestamp = str(int(self._clock() * 1000))
         event = Event(severity, source, kind, self._gateway, timestamp, new_status, reason)
         self._kept.append(event)
+        self._put(event)
+
+    def _put(self, event: Event | None) -> None:
         for queue in self._followers:
             if queue.full():
                 queue.get_nowait()

@@ -1,12 +1,15 @@
 """How much room there is, and what it is used for."""
 
-import asyncio
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
+
+from pyvtl.gateway.threads import in_thread
+from pyvtl.media.vault import Vault
+from pyvtl.store.pack_cache import CacheFigures
 
 SECTOR: Final = 512
 """What stat(2) counts the space of a file in."""
@@ -67,13 +70,56 @@ class LocalFigures:
         return self.used_bytes
 
 
+@dataclass(frozen=True, slots=True)
+class StoreFigures:
+    """Of a gateway that uploads to an object store, and keeps copies of what is there."""
+
+    cache: CacheFigures
+    cache_dirty_bytes: int
+    upload_buffer_allocated_bytes: int
+    free_bytes: int
+
+    @property
+    def cache_allocated_bytes(self) -> int:
+        """The limits of both, or without a limit of the cache what the disk has left for it."""
+        if self.cache.limit_bytes is None:
+            return self.cache_used_bytes + self.free_bytes
+        return self.cache.limit_bytes + self.upload_buffer_allocated_bytes
+
+    @property
+    def cache_used_bytes(self) -> int:
+        """What lies here, in the store or not."""
+        return self.cache.used_bytes + self.cache_dirty_bytes
+
+    @property
+    def cache_hit_ratio(self) -> float:
+        """By pieces of what is read."""
+        read = self.cache.hits + self.cache.misses
+        return self.cache.hits / read if read else 1.0
+
+    @property
+    def upload_buffer_used_bytes(self) -> int:
+        """What waits to be uploaded."""
+        return self.cache_dirty_bytes
+
+
 async def local_figures(tapes: Path) -> StorageFigures:
-    """Of the folder of the tapes, as it is now."""
-    return await asyncio.to_thread(_local_figures, tapes)
+    """Of a folder of tapes with no store behind it, as it is now."""
+    return await in_thread(_local_figures, tapes)
+
+
+async def store_figures(vault: Vault, tapes: Path, buffer_bytes: int) -> StorageFigures:
+    """Of tapes with a store behind them, as they are now; `buffer_bytes` may wait for it."""
+    return await in_thread(_store_figures, vault, tapes, buffer_bytes)
 
 
 def _local_figures(tapes: Path) -> LocalFigures:
     return LocalFigures(sum(_sizes(tapes)), shutil.disk_usage(tapes).free)
+
+
+def _store_figures(vault: Vault, tapes: Path, buffer_bytes: int) -> StoreFigures:
+    free = shutil.disk_usage(tapes).free
+    return StoreFigures(vault.cache.figures(), vault.dirty_bytes, buffer_bytes, free)
 
 
 def _sizes(folder: Path) -> Iterator[int]:

@@ -11,6 +11,7 @@ import structlog
 
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.retrieving import Retriever
+from pyvtl.cloud.uploading import Uploader, uploading
 from pyvtl.config.model import Config
 from pyvtl.device.changer.changer import MediumChanger
 from pyvtl.gateway import devices
@@ -20,19 +21,25 @@ from pyvtl.gateway.chap import Chap
 from pyvtl.gateway.control_socket import listening_socket
 from pyvtl.gateway.errors import told_as_gateway_errors
 from pyvtl.gateway.events import Events
-from pyvtl.gateway.figures import StorageFigures, local_figures
+from pyvtl.gateway.figures import StorageFigures, local_figures, store_figures
 from pyvtl.gateway.folder import DataFolder
 from pyvtl.gateway.information import About, State
 from pyvtl.gateway.ledger import Ledger
 from pyvtl.gateway.library import Library
 from pyvtl.gateway.life_cycle import LifeCycle
-from pyvtl.gateway.object_store import agree_at_start, open_objects
+from pyvtl.gateway.object_store import agree_once, opened_store, told_as_store_errors
 from pyvtl.gateway.owned import Owned
 from pyvtl.gateway.portals import Portals
-from pyvtl.gateway.service import chap_credentials, master_secret, node, server_limits
-from pyvtl.gateway.shelf import Shelf
+from pyvtl.gateway.service import (
+    chap_credentials,
+    master_secret,
+    node,
+    server_limits,
+    uploading_pace,
+)
 from pyvtl.gateway.states import READ_ONLY
 from pyvtl.gateway.status import LibraryStatus, library_status
+from pyvtl.gateway.tape_shelf import TapeShelf
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.medium import Medium
 from pyvtl.media.vault import Vault
@@ -59,6 +66,8 @@ class Gateway:
     chap: Chap
     bandwidth: Bandwidth
     changer_types: ChangerTypes
+    vault: Vault
+    uploader: Uploader | None = None
 
     def __init__(
         self,
@@ -105,10 +114,9 @@ class Gateway:
     async def start(self) -> None:
         """Serve.  Tapes that were in drives are loaded again while initiators log in."""
         async with AsyncExitStack() as stack:
-            folder = await self._open_folder(stack)
-            store = await self._open_store(stack, folder)
-            vault = await self._open_vault(stack)
-            self.library, self.life = await self._assemble(vault, store, stack)
+            vault = self.vault = await self._open_vault(stack)
+            await self._upload(vault, stack)
+            self.library, self.life = await self._assemble(vault, stack)
             control = listening_socket(self.config.gateway.data_dir)
             stack.callback(control.close)
             await self._listen(stack)
@@ -163,7 +171,10 @@ class Gateway:
 
     async def figures(self) -> StorageFigures:
         """How much room there is for tapes, and what of it they use."""
-        return await local_figures(self.config.gateway.data_dir / TAPES)
+        tapes = self.config.gateway.data_dir / TAPES
+        if self._objects is None:
+            return await local_figures(tapes)
+        return await store_figures(self.vault, tapes, self.config.store.upload_buffer_limit)
 
     def _serve_control(self, listener: socket.socket) -> AbstractAsyncContextManager[None]:
         # aiohttp takes longer to import than all else together: initiators need not wait for it.
@@ -171,30 +182,25 @@ class Gateway:
 
         return serve_control(listener, self)
 
-    async def _open_folder(self, stack: AsyncExitStack) -> DataFolder:
-        settings = self.config.gateway
-        folder = await asyncio.to_thread(DataFolder, settings.data_dir)
-        stack.callback(folder.close)
-        self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.id)
-        await self._read_owned()
-        return folder
-
-    async def _open_store(self, stack: AsyncExitStack, folder: DataFolder) -> ObjectStore | None:
-        """The object store, if there is one to be, of one repository with the data folder."""
-        store = self._objects or await open_objects(self.config.store, self.bandwidth, stack)
-        if store is not None:
-            await agree_at_start(store, self.gateway_id, folder.path)
-        return store
-
     async def _open_vault(self, stack: AsyncExitStack) -> Vault:
         settings = self.config
         path = settings.gateway.data_dir
+        folder = await asyncio.to_thread(DataFolder, path)
+        stack.callback(folder.close)
+        self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.gateway.id)
+        await self._read_owned()
         store = settings.store
+        with told_as_store_errors():
+            if self._objects is None:
+                self._objects = await opened_store(store, self.bandwidth, stack)
+            if self._objects is not None:
+                url = store.url or "the store that was given"
+                await agree_once(self._objects, url, self.gateway_id, path)
         open_vault = partial(
             Vault,
             path,
             self._files,
-            segment_bytes=store.segment_size,
+            segment_bytes=settings.segment_bytes,
             dedup=Scope(store.dedup),
             dedup_entries=store.dedup_entries,
             secret=master_secret(settings),
@@ -218,12 +224,22 @@ class Gateway:
             self._end_sessions,
         )
 
-    async def _assemble(
-        self, vault: Vault, store: ObjectStore | None, stack: AsyncExitStack
-    ) -> tuple[Library, LifeCycle]:
+    async def _upload(self, vault: Vault, stack: AsyncExitStack) -> None:
+        """Bring tapes into the object store, if there is one, until all drives are closed."""
+        if self._objects is None:
+            return
+        pace = uploading_pace(self.config)
+        self.uploader = Uploader(self._objects, self.gateway_id, vault, self._seal, pace)
+        stop_seconds = self.config.store.stop_seconds
+        await stack.enter_async_context(uploading(self.uploader, stop_seconds))
+
+    async def _seal(self, barcode: str) -> None:
+        for bay in self.library.bays.values():
+            await bay.seal(barcode)
+
+    async def _assemble(self, vault: Vault, stack: AsyncExitStack) -> tuple[Library, LifeCycle]:
         """Changer and drives; what was in a drive is on its way into it."""
-        path = self.config.gateway.data_dir
-        ledger = await asyncio.to_thread(Ledger, path)
+        ledger = await asyncio.to_thread(Ledger, self.config.gateway.data_dir)
         stack.push_async_callback(asyncio.to_thread, ledger.close)
         with told_as_gateway_errors():
             places = await asyncio.to_thread(vault.places)
@@ -235,15 +251,19 @@ class Gateway:
         changer = MediumChanger(self.changer_types.product, inventory, bays, journal)
         events = Events(self.gateway_id)
         library = Library(vault, changer, bays, ledger, events)
-        shelf = None
-        if store is not None:
-            shelf = Shelf(store, self.gateway_id, path, vault, Retriever(store, path))
-        life = LifeCycle(library, events, shelf)
+        life = LifeCycle(library, events, self._shelf(vault))
         stack.push_async_callback(_close_drives, library)
         await library.take_stock()
         loading = asyncio.create_task(_load_again(changer))
         stack.push_async_callback(_finished, loading)
         return library, life
+
+    def _shelf(self, vault: Vault) -> TapeShelf | None:
+        """The archive, if there is an object store."""
+        if self._objects is None:
+            return None
+        retriever = Retriever(self._objects, self.config.gateway.data_dir)
+        return TapeShelf(self._objects, self.gateway_id, vault, retriever)
 
     async def _listen(self, stack: AsyncExitStack) -> None:
         for address in self.config.open_addresses:

@@ -23,6 +23,8 @@ class Kept(Generic[T]):
         self._file = file
         self._kind: TypeAdapter[T] = TypeAdapter(type(default))
         self._changing = Lock()
+        self.stored = file.exists()
+        """Whether there is a file: without one the default is in force."""
         self._value = self._read(default)
 
     @property
@@ -45,7 +47,7 @@ class Kept(Generic[T]):
                 write_durably(self._file, f"{text}\n", OWNER_ONLY)
             except OSError as error:
                 raise StorageError(f"{self._file} cannot be written: {error}") from None
-            self._value = after
+            self._value, self.stored = after, True
             return after
 
     def _read(self, default: T) -> T:

@@ -26,9 +26,9 @@ from pyvtl.gateway.ledger import Ledger, TapeRecord
 from pyvtl.gateway.library import Library, Tape
 from pyvtl.gateway.policies import Policies
 from pyvtl.gateway.pools import Pools, check_unlocked
-from pyvtl.gateway.shelf import ArchivedTape, Shelf
 from pyvtl.gateway.states import Happening, Status, after
 from pyvtl.gateway.tags import Tags
+from pyvtl.gateway.tape_shelf import ArchivedTape, TapeShelf
 from pyvtl.gateway.threads import in_thread
 from pyvtl.gateway.works import Sleep, Works
 from pyvtl.media.inventory import ElementFullError
@@ -50,7 +50,7 @@ class LifeCycle:
         self,
         library: Library,
         events: Events,
-        shelf: Shelf | None,
+        shelf: TapeShelf | None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.library, self.events, self.shelf = library, events, shelf
@@ -140,6 +140,7 @@ class LifeCycle:
         tape = await shelf.show(barcode)
         if tape.status != Status.ARCHIVED:
             raise TapeNotArchivedError(f"tape {barcode} is {tape.status} by gateway {tape.gateway}")
+        await shelf.check_key(barcode)
         await self._note_retrieval(tape)
         try:
             await shelf.claim(barcode)
@@ -210,7 +211,7 @@ class LifeCycle:
 
     # Steps of the above
 
-    def _with_store(self, what: str) -> tuple[Shelf, Works]:
+    def _with_store(self, what: str) -> tuple[TapeShelf, Works]:
         if self.shelf is None or self.works is None:
             raise NoStoreError(f"{what} needs an object store: set store.url, and start again")
         return self.shelf, self.works

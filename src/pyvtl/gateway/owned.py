@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from pyvtl.config.model import Config
-from pyvtl.gateway.bandwidth import AllLimits, Bandwidth
+from pyvtl.gateway.bandwidth import Bandwidth, limits_of
 from pyvtl.gateway.changer_type import ChangerType, ChangerTypes
 from pyvtl.gateway.chap import AllCredentials
 from pyvtl.gateway.information import About, Information
@@ -24,11 +24,12 @@ class Owned:
     @classmethod
     def read(cls, folder: Path, gateway_id: str, config: Config) -> Self:
         """Blocks; raises GatewayError."""
+        rates = config.store.rates
         name = f"pyvtl-{gateway_id}"
         about = About(Kept(folder / "information.json", Information(name)), gateway_id)
         return cls(
             about,
-            Bandwidth(Kept(folder / "bandwidth.json", AllLimits()), about),
+            Bandwidth(Kept(folder / "bandwidth.json", limits_of(rates)), about, rates),
             ChangerTypes(
                 Kept(folder / "changer.json", ChangerType()), gateway_id, config.library.geometry
             ),

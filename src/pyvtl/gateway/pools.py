@@ -22,7 +22,7 @@ from pyvtl.gateway.ledger import Ledger, PoolRecord
 from pyvtl.gateway.threads import in_thread
 
 if TYPE_CHECKING:
-    from pyvtl.gateway.shelf import Shelf
+    from pyvtl.gateway.tape_shelf import TapeShelf
 
 DAY_SECONDS: Final = 86_400
 LONGEST_LOCK_DAYS: Final = 36_500
@@ -60,7 +60,7 @@ DEFAULT_POOL: Final = StorageClass.GLACIER.value
 class Pools:
     """Makes, lists and deletes pools.  A pool never changes; deleting it only closes it."""
 
-    def __init__(self, ledger: Ledger, shelf: "Shelf | None") -> None:
+    def __init__(self, ledger: Ledger, shelf: "TapeShelf | None") -> None:
         """`shelf` is the archive in the object store, if there is one."""
         self._ledger, self._shelf = ledger, shelf
 

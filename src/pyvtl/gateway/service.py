@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pyvtl.cloud.pace import Pace
 from pyvtl.config.model import Config
 from pyvtl.iscsi.chap import ChapCredentials
 from pyvtl.iscsi.node import CredentialLookup, Node, TargetName, by_name
@@ -37,6 +38,12 @@ def server_limits(config: Config) -> Limits:
         ping_after_seconds=portal.ping_after,
         ping_answer_seconds=portal.ping_timeout,
     )
+
+
+def uploading_pace(config: Config) -> Pace:
+    """When tapes go into the object store."""
+    store = config.store
+    return Pace(idle=store.idle_seconds, recovery_point=store.recovery_point_seconds)
 
 
 def master_secret(config: Config) -> Secret | None:

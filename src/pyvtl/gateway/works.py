@@ -21,8 +21,8 @@ from pyvtl.gateway.events import Events
 from pyvtl.gateway.ledger import Ledger, TapeRecord
 from pyvtl.gateway.library import Doing, Library
 from pyvtl.gateway.pools import Pools
-from pyvtl.gateway.shelf import Shelf
 from pyvtl.gateway.states import UNDER_WAY, Happening, Status
+from pyvtl.gateway.tape_shelf import TapeShelf
 from pyvtl.gateway.threads import in_thread
 
 log = structlog.get_logger()
@@ -40,7 +40,7 @@ class Works:
         library: Library,
         events: Events,
         pools: Pools,
-        shelf: Shelf,
+        shelf: TapeShelf,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._library, self._events = library, events

@@ -15,11 +15,14 @@ from pyvtl.media.medium import (
     Record,
     StorageFailedError,
     StorageFullError,
+    UnavailableError,
 )
 from pyvtl.media.spacing import Spacing, place_of, position
-from pyvtl.store.errors import DamageError, NoSpaceError, WriteFailedError
+from pyvtl.store.dirty import Stage
+from pyvtl.store.errors import DamageError, NoSpaceError, StoreError, WriteFailedError
 from pyvtl.store.format import AttributesFrame, RunKind
 from pyvtl.store.loading import KnownPack, TapeFolder, load_tape
+from pyvtl.store.pack_source import UnreachableError
 from pyvtl.store.writer import Progress, TapeWriter
 
 MAX_OBJECTS = 4096
@@ -70,9 +73,12 @@ class Cartridge:
         self.closed = False
         self.read_only = False
         """Whether it shows itself write-protected for as long as it is loaded."""
+        self.appends = 0
+        """Counts calls: while it stays the same, nothing is written."""
         closed = {pack_id for pack_id, fact in (known or {}).items() if fact.pack is not None}
         for pack in loaded.packs:
             if pack.pack_id not in closed:
+                folder.dirty.note(folder.barcode, pack.pack_id, Stage.CLOSED, pack.length)
                 follow(Progress(pack, not loaded.damage))
 
     @property
@@ -154,6 +160,7 @@ class Cartridge:
         self._refuse_read_only()
         if not objects:
             return
+        self.appends += 1
         with self._writing():
             writer = self._writer
             writer.begin()
@@ -175,6 +182,10 @@ class Cartridge:
     def sync(self) -> None:
         with self._writing():
             self._writer.sync()
+
+    def seal(self) -> None:
+        with self._writing():
+            self._writer.seal()
 
     def set_attributes(self, attributes: Attributes) -> None:
         self._refuse_read_only()
@@ -214,6 +225,8 @@ class Cartridge:
             yield
         except DamageError as error:
             raise DamagedError(str(error)) from error
+        except UnreachableError as error:
+            raise UnavailableError(str(error)) from error
         except NoSpaceError as error:
             raise StorageFullError(str(error)) from error
         except WriteFailedError as error:
@@ -225,8 +238,10 @@ class Cartridge:
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Turn what reading may meet into DamagedError."""
+    """Turn what reading may meet into DamagedError, or what may come to an end by itself."""
     try:
         yield
-    except (DamageError, OSError) as error:
+    except UnreachableError as error:
+        raise UnavailableError(str(error)) from error
+    except (StoreError, OSError) as error:
         raise DamagedError(str(error)) from error

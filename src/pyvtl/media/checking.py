@@ -13,18 +13,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pyvtl.media.rescue import barcodes
-from pyvtl.media.vault import CATALOG
+from pyvtl.media.shelf import CATALOG
 from pyvtl.store.catalog import Catalog, TapeRow
 from pyvtl.store.contents import TapeContents
 from pyvtl.store.errors import CatalogError, DamageError, LockedError
+from pyvtl.store.eviction import EVICTED
 from pyvtl.store.files import ReadOnlyFiles
 from pyvtl.store.keys import KEY_FILE, Keyring, Secret, is_encrypted
 from pyvtl.store.loading import KnownPack, Loaded, TapeFolder, segment_names
 from pyvtl.store.reference_table import CatalogReferences
 from pyvtl.store.references import pack_id_of
 from pyvtl.store.relabelling import label_from_segments
-from pyvtl.store.repository import KEY_SIZE, LABEL, TAPES, Label, read_key, read_label
+from pyvtl.store.repository import KEY_SIZE, LABEL, NO_TAPE, TAPES, Label, read_key, read_label
 from pyvtl.store.segment_check import SegmentCheck
+from pyvtl.store.stored_table import StoredTable
 
 
 class Repair(StrEnum):
@@ -93,6 +95,7 @@ class StoreCheck:
         self._rows: Mapping[str, TapeRow] = {}
         self._catalog: Catalog | None = None
         self._kept: Collection[bytes] = ()
+        self._stored: Collection[bytes] = ()
 
     def findings(self) -> Iterator[Finding]:
         """All that is wrong, tape by tape."""
@@ -106,6 +109,7 @@ class StoreCheck:
                 yield from map(_of_catalog, self._catalog.faults())
                 self._rows = {row.barcode: row for row in self._catalog.tapes()}
                 self._kept = CatalogReferences(self._catalog).all_kept()
+                self._stored = StoredTable(self._catalog).all()
             except CatalogError as error:
                 self._catalog = None
                 yield _of_catalog(str(error))
@@ -121,10 +125,11 @@ class StoreCheck:
             return
         names = {path.name for path in folder.path.iterdir()}
         yield from self._label(folder, row, names)
-        for name in sorted(names - {LABEL, KEY_FILE, *segment_names(folder)}):
+        for name in sorted(names - {LABEL, KEY_FILE, EVICTED, *segment_names(folder)}):
             yield Finding(barcode, f"{name} is no file of a tape", harmless=True)
         if self._deleted(folder, row):
-            yield from self._segments(folder, self._key)
+            is_of_none = folder.tape_id.hex() == NO_TAPE
+            yield from self._segments(folder, None if is_of_none else self._key)
         elif self._is_encrypted(folder):
             yield from self._encrypted(folder, self._known(barcode))
         else:
@@ -209,8 +214,8 @@ class StoreCheck:
     def _whole(self, folder: TapeFolder, known: Mapping[bytes, KnownPack]) -> Iterator[Finding]:
         """What is wrong between the packs of a tape, and with what the catalog says of them."""
         try:
-            synced = {pack_id: _synced(fact) for pack_id, fact in known.items()}
-            contents = TapeContents(folder, synced)
+            here = {pack_id_of(name) for name in segment_names(folder)}
+            contents = TapeContents(folder, _not_proved_here(known, here))
         except (DamageError, OSError) as error:
             yield Finding(folder.barcode, str(error))
             return
@@ -219,7 +224,7 @@ class StoreCheck:
                 yield Finding(folder.barcode, what)
             for kept in self._kept:
                 contents.loaded.leftovers.pop(kept, None)
-            yield from _gone(folder, contents.loaded)
+            yield from _gone(folder, contents.loaded, self._stored)
             packs = _Packs(folder.barcode, contents.loaded, known)
             yield from packs.against_catalog()
             yield from packs.leftovers()
@@ -267,10 +272,10 @@ class _Packs:
         return Finding(self.barcode, what, pack_id.hex(), repair)
 
 
-def _gone(folder: TapeFolder, loaded: Loaded) -> Iterator[Finding]:
-    """Packs that are referred to, and are not there."""
+def _gone(folder: TapeFolder, loaded: Loaded, stored: Collection[bytes]) -> Iterator[Finding]:
+    """Packs that are referred to, and are neither here nor in the object store."""
     for pack in loaded.packs:
-        for target in sorted(pack.references):
+        for target in sorted(pack.references.difference(stored)):
             if folder.references.path_of(target) is None:
                 what = f"it refers to pack {target.hex()}, which is missing"
                 yield Finding(folder.barcode, what, pack.pack_id.hex())
@@ -286,9 +291,20 @@ def _prudent(findings: list[Finding]) -> Iterator[Finding]:
         yield replace(finding, repair=None) if risky else finding
 
 
+def _not_proved_here(
+    known: Mapping[bytes, KnownPack], here: Collection[bytes]
+) -> Mapping[bytes, KnownPack]:
+    """What the catalog says that segments cannot tell: how far open ones are synced, and all of
+    those that the object store has instead.  Closed ones are read, and compared after that.
+    """
+    return {
+        pack_id: fact if fact.stored and pack_id not in here else _synced(fact)
+        for pack_id, fact in known.items()
+    }
+
+
 def _synced(fact: KnownPack) -> KnownPack:
-    """What the catalog says of an open pack; closed ones are read, and compared after that."""
-    return KnownPack(synced_to=0 if fact.pack is not None else fact.synced_to)
+    return KnownPack(None, 0 if fact.pack is not None else fact.synced_to, fact.stored)
 
 
 def _of_catalog(fault: str) -> Finding:

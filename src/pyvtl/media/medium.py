@@ -94,6 +94,13 @@ class DamagedError(MediumError):
     """What is stored is not what was written: a checksum, a length or a chain does not hold."""
 
 
+class UnavailableError(MediumError):
+    """What was asked for is kept elsewhere, which does not answer now.
+
+    Nothing was changed, and nothing is wrong with the medium: the same may work later.
+    """
+
+
 class AppendOnlyError(MediumError):
     """What is recorded on a WORM medium cannot be changed.  Nothing was."""
 
@@ -137,7 +144,8 @@ class Medium(Protocol):
         """The objects from `at` on, at least one, stopping once `byte_limit` bytes are passed.
 
         A Filemark in the answer has count 1; EndOfData, if met, is the last.  The buffers stay
-        valid for as long as they are referenced.  Raises DamagedError.
+        valid for as long as they are referenced.  Raises DamagedError, and UnavailableError as all
+        that looks for something on the medium may.
         """
         ...
 
@@ -164,8 +172,9 @@ class Medium(Protocol):
     def start_writing(self, at: Position) -> None:
         """The next `append` writes at `at`, which drops what follows; until then nothing changes.
 
-        Raises DamagedError when the medium is read-only because of damage, AppendOnlyError when
-        something is recorded behind `at` on a WORM medium.
+        Raises DamagedError when the medium is read-only because of damage; AppendOnlyError when
+        something is recorded behind `at` on a WORM medium; UnavailableError when what it
+        takes to go on there is kept elsewhere.
         """
         ...
 
@@ -187,6 +196,13 @@ class Medium(Protocol):
 
     def sync(self) -> None:
         """Make all that was appended durable: it survives kill -9 and power loss."""
+        ...
+
+    def seal(self) -> None:
+        """As `sync`; and what was written so far never changes again, so that it can be copied.
+
+        Writing goes on where it was, as if nothing had happened.
+        """
         ...
 
     def set_attributes(self, attributes: Attributes) -> None:

@@ -151,6 +151,9 @@ class MemoryMedium:
     def sync(self) -> None:
         self._durable = [row.copy() for row in self._rows]
 
+    def seal(self) -> None:
+        self.sync()
+
     def set_attributes(self, attributes: Attributes) -> None:
         self.attributes = replace(attributes, worm=self.attributes.worm)
 

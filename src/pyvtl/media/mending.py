@@ -8,7 +8,8 @@ from pathlib import Path
 from pyvtl.media.checking import Finding, Repair
 from pyvtl.media.medium import StorageFailedError
 from pyvtl.media.rebuilding import rebuild_catalog
-from pyvtl.media.vault import CATALOG, Vault
+from pyvtl.media.shelf import CATALOG
+from pyvtl.media.vault import Vault
 from pyvtl.media.volume import label_of
 from pyvtl.store.catalog import Catalog
 from pyvtl.store.errors import StoreError

@@ -1,12 +1,17 @@
 """Make the catalog of a data folder anew: the segments are the truth."""
 
+from contextlib import closing, suppress
 from pathlib import Path
 
-from pyvtl.media.vault import CATALOG, Vault, storing
+from pyvtl.media.shelf import CATALOG
+from pyvtl.media.storing import storing
+from pyvtl.media.vault import Vault
+from pyvtl.store.carrying import carry_over
 from pyvtl.store.catalog import Catalog, PlaceRow
 from pyvtl.store.errors import StoreError
 from pyvtl.store.files import FileLayer
 from pyvtl.store.keys import Secret
+from pyvtl.store.references import SUFFIX, pack_id_of
 from pyvtl.store.repository import TAPES
 
 OLD, DRAFT = CATALOG + ".old", CATALOG + ".new"
@@ -18,14 +23,16 @@ def rebuild_catalog(
 ) -> int:
     """Make the catalog of a data folder anew from its tapes; gives how many there are.
 
-    Where tapes lie is kept when the old catalog can still be read; it is kept beside the new
-    one in any case.  A crash leaves the old one in its place, or a new one that knows the places.
+    Where tapes lie, and what only the object store has of them, is kept when the old catalog can
+    still be read; that is kept beside the new one in any case.  A crash leaves the old one in its
+    place, or a new one that knows the same.
     """
     _remove(path, DRAFT)
     with storing():
         draft = Catalog(path / DRAFT)
-        draft.place(_old_places(path))
-        draft.close()
+        with closing(draft):
+            draft.place(_old_places(path))
+            _carry_over(path, draft)
     _keep_aside(path)
     (path / DRAFT).replace(path / CATALOG)
     vault = Vault(path, files, secret=secret)
@@ -47,6 +54,17 @@ def _old_places(path: Path) -> dict[str, PlaceRow]:
     except StoreError:
         return {}
     return {name: place for name, place in places.items() if (path / TAPES / name).exists()}
+
+
+def _carry_over(path: Path, draft: Catalog) -> None:
+    """Keep what is known of packs that are in the object store alone, if the old catalog can tell.
+
+    If it cannot, the tapes say so when they are loaded: they are marked.
+    """
+    if (path / CATALOG).exists():
+        here = {pack_id_of(file.name) for file in (path / TAPES).glob(f"*/*{SUFFIX}")}
+        with suppress(StoreError), closing(Catalog(path / CATALOG)) as catalog:
+            carry_over(catalog, draft, here)
 
 
 def _keep_aside(path: Path) -> None:

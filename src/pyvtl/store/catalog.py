@@ -19,7 +19,7 @@ from pyvtl.store.loading import KnownPack
 from pyvtl.store.tape_map import Pack
 from pyvtl.store.writer import Progress
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 FOLLOW_SECONDS = 1.0
 """How far the catalog may lie behind."""
 
@@ -67,8 +67,14 @@ CREATE TABLE stored_packs (
 ) WITHOUT ROWID;
 CREATE INDEX stored_packs_of_tape ON stored_packs (barcode);
 """
+PINNED = "CREATE TABLE pinned_tapes (barcode TEXT PRIMARY KEY) WITHOUT ROWID;"
 ALL_KNOWN = "INSERT INTO facts VALUES ('references');"
-UPGRADE = {0: SCHEMA + REFERENCES + STORED, 1: REFERENCES + ALL_KNOWN + STORED, 2: STORED}
+UPGRADE = {
+    0: SCHEMA + REFERENCES + STORED + PINNED,
+    1: REFERENCES + ALL_KNOWN + STORED + PINNED,
+    2: STORED + PINNED,
+    3: PINNED,
+}
 """What makes a catalog of this version of an older one; of version 1 no pack refers to another."""
 PACKS = """
 SELECT packs.*, stored_packs.pack_id IS NOT NULL FROM packs
@@ -172,6 +178,7 @@ class Catalog:
         with self.transaction() as db:
             db.execute("DELETE FROM packs WHERE barcode=?", (barcode,))
             db.execute("DELETE FROM places WHERE barcode=?", (barcode,))
+            db.execute("DELETE FROM pinned_tapes WHERE barcode=?", (barcode,))
 
     def places(self) -> dict[str, PlaceRow]:
         """Where tapes lie, by barcode."""
@@ -200,6 +207,11 @@ class Catalog:
             extents.setdefault(row[0], []).append(extent)
         rows = self.query(PACKS, barcode)
         return {row[0]: _known_pack(row, extents.get(row[0], [])) for row in rows}
+
+    def generation(self, barcode: str) -> int:
+        """The latest generation of a tape of which anything is known."""
+        rows = self.query("SELECT max(generation) FROM packs WHERE barcode=?", barcode)
+        return rows[0][0] or 0
 
     def follow(self, barcode: str, progress: Progress) -> None:
         """Take note of what became durable; returns at once."""

@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pyvtl.store.errors import DamageError
+from pyvtl.store.errors import DamageError, StoreError
 from pyvtl.store.format import BEGINNING, Place, Run, RunKind
 from pyvtl.store.loading import KnownPack, TapeFolder, load_tape
-from pyvtl.store.reader import READ_SIZE, SegmentFiles, TapeReader
+from pyvtl.store.pack_source import UnreachableError
+from pyvtl.store.reader import READ_SIZE, TapeReader
+from pyvtl.store.segment_files import SegmentFiles
 from pyvtl.store.tape_map import Stretch
 
 
@@ -47,10 +49,8 @@ class TapeContents:
     def __init__(self, folder: TapeFolder, known: Mapping[bytes, KnownPack] | None = None) -> None:
         self.loaded = loaded = load_tape(folder, known=known, mend=False)
         self.damage = loaded.damage
-        self._segments = SegmentFiles(
-            folder.files, folder.path, folder.references.path_of, folder.cipher
-        )
-        self._reader = TapeReader(folder.files, self._segments)
+        self._segments = SegmentFiles(folder, loaded.away)
+        self._reader = TapeReader(self._segments)
         self._reader.map = loaded.map
         self._partition = loaded.map.partitions[0]
 
@@ -68,7 +68,7 @@ class TapeContents:
         file = _Gathered(BEGINNING)
         for start, run in self._runs():
             match run:
-                case DamageError():
+                case StoreError():
                     file.damage = file.damage or str(run)
                 case Run(RunKind.FILEMARKS):
                     yield from file.ended(start)
@@ -87,7 +87,10 @@ class TapeContents:
             raise DamageError(f"file {file.number} at byte {file.byte_count}: {file.damage}")
 
     def gaps(self) -> Iterator[str]:
-        """Where the stream or its objects cannot be found; no block is read."""
+        """Where the stream or its objects cannot be found; no block is read.
+
+        Of packs that the object store alone has nothing is told.
+        """
         for place, run in self._runs():
             if isinstance(run, DamageError):
                 yield f"after object {place.objects}: {run}"
@@ -98,7 +101,7 @@ class TapeContents:
         try:
             pack_id = self._reader.map.packs[stretch.sequence]
             index = self._segments.get(pack_id, stretch.sequence).index
-        except (DamageError, OSError):
+        except (DamageError, UnreachableError, OSError):
             return  # Its objects are missing too, and that has been told.
         at, end = stretch.extent.start.bytes, stretch.end.bytes
         for block in range(stretch.extent.block, index.bounds(stretch.extent)[0]):
@@ -112,7 +115,7 @@ class TapeContents:
         """Of a stretch that cannot be read whole: halves, down to the byte that is damaged."""
         try:
             views = self._reader.stream(0, first, length)
-        except (DamageError, OSError) as error:
+        except (DamageError, UnreachableError, OSError) as error:
             if length == 1:
                 raise DamageError(self._at(file, first, error)) from error
             half = length // 2
@@ -127,7 +130,7 @@ class TapeContents:
         where = f"file {file.number} at byte {byte - file.start.bytes}"
         return f"{where}: pack {pack_id.hex()}: {error}"
 
-    def _runs(self) -> Iterator[tuple[Place, Run | DamageError]]:
+    def _runs(self) -> Iterator[tuple[Place, Run | StoreError]]:
         """All runs of objects; where they cannot be read the damage, and then what follows it."""
         place, row = BEGINNING, self._partition
         while place.objects < row.end.objects:
@@ -135,6 +138,9 @@ class TapeContents:
                 for start, run in self._reader.runs(0, place):
                     yield start, run
                     place = run.after(start)
+            except UnreachableError as error:
+                yield place, error
+                place = row.start(row.at(0, place.objects) + 1)
             except (DamageError, OSError) as error:
                 yield place, DamageError(str(error))
                 place = row.start(row.at(0, place.objects) + 1)

@@ -43,7 +43,11 @@ class Dedup:
         references: References,
         tape_id: bytes,
         scope: Scope = Scope.POOL,
+        *,
+        footer_here: Callable[[bytes], Footer | None] = lambda _pack_id: None,
     ) -> None:
+        """`footer_here` gives the footer of a pack of which no segment is here, if it is here."""
+        self._footer_here = footer_here
         self._files, self._index, self._references = files, index, references
         self._scope, self._tape_id = scope, tape_id
         self._find = index.find
@@ -79,6 +83,7 @@ class Dedup:
         """What a pack holds, as its footer says; None when it is gone or not closed."""
         path = self._references.path_of(pack_id)
         footer = None if path is None else footer_at(self._files, path, pack_id)
+        footer = footer or self._footer_here(pack_id)
         return None if footer is None else source_of(pack_id, footer)
 
     def _claim(self, holder: bytes, pack_id: bytes) -> bool:

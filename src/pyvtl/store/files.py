@@ -4,11 +4,20 @@ import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
 from pyvtl.wire.layout import Buffer
 
 IOV_MAX = 1024
+SECTOR_SIZE = 512
+"""What stat(2) counts the blocks of a file in."""
+
+
+class Usage(NamedTuple):
+    """What a file takes of the disk, and when it was last written (seconds since 1970)."""
+
+    allocated_bytes: int
+    modified_at: float
 
 
 class FileLayer(Protocol):
@@ -52,6 +61,10 @@ class FileLayer(Protocol):
 
     def listdir(self, path: Path) -> list[str]: ...
 
+    def usage(self, path: Path) -> Usage:
+        """How much of the disk a file takes."""
+        ...
+
 
 class LocalFiles:
     """The real file system."""
@@ -87,6 +100,10 @@ class LocalFiles:
 
     def listdir(self, path: Path) -> list[str]:
         return [entry.name for entry in path.iterdir()]
+
+    def usage(self, path: Path) -> Usage:
+        status = path.stat()
+        return Usage(status.st_blocks * SECTOR_SIZE, status.st_mtime)
 
 
 def _refuse(*_: object, **__: object) -> NoReturn:
@@ -132,10 +149,10 @@ def write_file(files: FileLayer, path: Path, data: bytes) -> None:
     files.sync_folder(path.parent)
 
 
-def read_file(files: FileLayer, path: Path) -> bytes:
-    """All of a small file."""
+def read_file(files: FileLayer, path: Path, start: int = 0, length: int | None = None) -> bytes:
+    """Bytes of a file, from `start` to its end when no `length` says otherwise."""
     fd = files.open(path)
     try:
-        return files.pread(fd, files.size(fd), 0)
+        return files.pread(fd, files.size(fd) if length is None else length, start)
     finally:
         files.close(fd)

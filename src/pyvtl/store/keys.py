@@ -106,15 +106,18 @@ class Keyring:
         """
         if KEY_FILE not in self._files.listdir(tape):
             raise DamageError(f"tape {tape.name} is encrypted, and its {KEY_FILE} is missing")
-        kept = read_json(self._files, tape / KEY_FILE)
+        return self.unwrap(tape.name, read_json(self._files, tape / KEY_FILE))
+
+    def unwrap(self, barcode: str, kept: Mapping[str, Any]) -> bytes:
+        """The data key of the tape that a `key.json` says this of.  Raises as `data_key`."""
         if kept.get("shredded"):
-            raise ShreddedError(f"tape {tape.name} was shredded: its data key is no more")
-        master = self._master_of(kept, f"tape {tape.name} is")
+            raise ShreddedError(f"tape {barcode} was shredded: its data key is no more")
+        master = self._master_of(kept, f"tape {barcode} is")
         try:
             nonce, wrapped = bytes.fromhex(kept["nonce"]), bytes.fromhex(kept["wrapped_key"])
-            return AESGCM(master.key).decrypt(nonce, wrapped, tape.name.encode())
+            return AESGCM(master.key).decrypt(nonce, wrapped, barcode.encode())
         except (InvalidTag, KeyError, ValueError):
-            raise DamageError(f"the {KEY_FILE} of tape {tape.name} is damaged") from None
+            raise DamageError(f"the {KEY_FILE} of tape {barcode} is damaged") from None
 
     def unlocked(self, folder: TapeFolder) -> TapeFolder:
         """The folder with the keys of its tape, if that is encrypted.  Raises as `data_key`."""

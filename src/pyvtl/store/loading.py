@@ -1,14 +1,18 @@
 """Find out what a tape holds from the segments in its folder."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pyvtl.store.dedup import Dedup
+from pyvtl.store.dirty import DirtyPacks
 from pyvtl.store.encryption import PackCipher, hash_key
-from pyvtl.store.errors import DamageError
+from pyvtl.store.errors import CatalogError, DamageError
+from pyvtl.store.eviction import evicted_generation
 from pyvtl.store.files import FileLayer
+from pyvtl.store.pack_cache import PackCache
 from pyvtl.store.recovery import Recovered, inspect_segment, recover_segment
 from pyvtl.store.references import OneTape, References, pack_id_of
 from pyvtl.store.tape_map import Pack, TapeMap
@@ -33,6 +37,12 @@ class TapeFolder:
     dedup: Dedup | None = None
     """Finds what need not be stored again."""
     data_key: bytes | None = field(default=None, repr=False)
+    dirty: DirtyPacks = field(default_factory=DirtyPacks, repr=False)
+    """Told of what the segments take of the disk."""
+    cache: PackCache | None = None
+    """What the object store holds of it, if there may be such."""
+    told: Callable[[str], None] = lambda _what: None
+    """Is told, in a sentence, what was mended."""
 
     @property
     def references(self) -> References:
@@ -59,6 +69,8 @@ class Loaded:
     damage: list[str] = field(default_factory=list)
     packs: list[Pack] = field(default_factory=list)
     leftovers: dict[bytes, str] = field(default_factory=dict)
+    away: frozenset[bytes] = frozenset()
+    """Packs of which the object store has all and the folder nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +102,19 @@ def load_tape(
 
     Without `mend` nothing in the folder is changed, and the tape that is found is the same.
     """
-    loaded = Loaded(TapeMap(partitions))
-    packs: list[Pack] = []
+    loaded, known = Loaded(TapeMap(partitions)), known or {}
     names = segment_names(folder)
+    packs = _away(folder, known, {pack_id_of(name) for name in names})
+    loaded.away = frozenset(pack.pack_id for pack in packs)
     if mend:
-        kept = folder.references.settle([pack_id_of(name) for name in names])
+        there = [*map(pack_id_of, names), *loaded.away]
+        kept = folder.references.settle(there)
         names = [name for name in names if pack_id_of(name) not in kept]
     for name in names:
-        found = _load_segment(folder, name, known or {}, loaded, mend=mend)
+        found = _load_segment(folder, name, known, loaded, mend=mend)
         if found is not None:
             packs.append(found)
+    packs.sort(key=lambda pack: pack.sequence)
     generation = max((pack.generation for pack in packs), default=0)
     loaded.packs = [pack for pack in packs if pack.generation == generation]
     for pack in packs:
@@ -107,10 +122,29 @@ def load_tape(
             loaded.leftovers[pack.pack_id] = "it was overwritten"
             if mend:
                 folder.references.remove(pack.sequence, pack.pack_id)
-    _missing(loaded, known or {}, {pack_id_of(name) for name in names})
+    _missing(loaded, known, {pack_id_of(name) for name in names})
+    _unknown(folder, loaded, known)
     for pack in loaded.packs:
         _follow(loaded, pack)
     return loaded
+
+
+def _away(folder: TapeFolder, known: Mapping[bytes, KnownPack], there: set[bytes]) -> list[Pack]:
+    """The closed packs that the object store has, and of which no segment is here."""
+    return [
+        fact.pack
+        for pack_id, fact in known.items()
+        if fact.pack is not None and pack_id not in there and _is_stored(folder, fact)
+    ]
+
+
+def _is_stored(folder: TapeFolder, fact: KnownPack) -> bool:
+    """Whether the store has a closed pack: since a moment ago, perhaps."""
+    if fact.stored or folder.cache is None or fact.pack is None:
+        return fact.stored
+    with suppress(CatalogError):
+        return folder.cache.rows.find(fact.pack.pack_id) is not None
+    return False
 
 
 def _load_segment(
@@ -120,7 +154,9 @@ def _load_segment(
     files, path = folder.files, folder.path / name
     pack_id = pack_id_of(name)
     fact = known.get(pack_id, KnownPack())
-    if fact.pack is not None and _size_of(files, path) == fact.pack.length:
+    if fact.pack is not None and (
+        _size_of(files, path) == fact.pack.length or _is_stored(folder, fact)
+    ):
         return fact.pack
     read = recover_segment if mend else inspect_segment
     try:
@@ -144,8 +180,11 @@ def _judge(found: Recovered, loaded: Loaded) -> Pack | None:
     return found.pack
 
 
-def _size_of(files: FileLayer, path: Path) -> int:
-    fd = files.open(path)
+def _size_of(files: FileLayer, path: Path) -> int | None:
+    try:
+        fd = files.open(path)
+    except FileNotFoundError:
+        return None  # It was deleted since the folder was listed: the store has it.
     try:
         return files.size(fd)
     finally:
@@ -157,8 +196,25 @@ def _missing(loaded: Loaded, known: Mapping[bytes, KnownPack], there: set[bytes]
     generation = max((pack.generation for pack in loaded.packs), default=0)
     for fact in known.values():
         pack = fact.pack
-        if pack is not None and pack.generation >= generation and pack.pack_id not in there:
+        here = there | loaded.away
+        if pack is not None and pack.generation >= generation and pack.pack_id not in here:
             loaded.damage.append(f"pack {pack.pack_id.hex()} is missing")
+
+
+def _unknown(folder: TapeFolder, loaded: Loaded, known: Mapping[bytes, KnownPack]) -> None:
+    """Tell when segments were deleted here because a store has them, and none of them is known."""
+    newest = max((pack.generation for pack in loaded.packs), default=-1)
+    try:
+        evicted = evicted_generation(folder.files, folder.path)
+    except DamageError as error:
+        loaded.damage.append(str(error))
+        return
+    facts = known.values()
+    if evicted is not None and evicted >= newest and not any(fact.stored for fact in facts):
+        loaded.damage.append(
+            "a part of it is in the object store alone, and the catalog does not say which:"
+            " `pyvtl store rebuild-catalog --store URL` finds it"
+        )
 
 
 def _follow(loaded: Loaded, pack: Pack) -> None:

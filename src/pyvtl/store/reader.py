@@ -1,16 +1,11 @@
 """Read a tape back: which objects lie where, and the bytes of its records, each frame checked."""
 
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from pyvtl.store.compression import Decompressor
-from pyvtl.store.encryption import PackCipher
 from pyvtl.store.errors import DamageError
-from pyvtl.store.files import FileLayer
 from pyvtl.store.format import (
     BLOCK_SIZE,
     CRC,
@@ -21,32 +16,18 @@ from pyvtl.store.format import (
     Place,
     Reference,
     Run,
-    SegmentHeader,
-    decode_header,
-    seed_of,
+    keyed_hash,
 )
 from pyvtl.store.index import ObjectsFrame, SegmentIndex
-from pyvtl.store.recovery import index_of, read_footer, scan
-from pyvtl.store.references import file_name
+from pyvtl.store.outline import HASH
+from pyvtl.store.segment_files import OpenSegment, Proof, SegmentFiles
 from pyvtl.store.tape_map import Stretch, TapeMap
 from pyvtl.wire.checksum import crc32c
 
 READ_SIZE = 4 << 20
 """The most that one system call reads."""
 BLOCKS_READ = READ_SIZE // BLOCK_SIZE
-OPEN_SEGMENTS = 8
-"""Indexes and descriptors kept of the segments read last."""
 ZEROS = memoryview(bytes(BLOCK_SIZE))
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSegment:
-    """A segment that can be read."""
-
-    fd: int
-    seed: int
-    index: SegmentIndex
-    cipher: PackCipher | None = None
 
 
 class Blocks(NamedTuple):
@@ -59,70 +40,6 @@ class Blocks(NamedTuple):
     rows: range
     starts: Sequence[int]
     hashes: bytes = b""
-
-
-class SegmentFiles:
-    """The segments that a tape is read from, opened when they are needed.
-
-
-    They lie in `folder`, or where `find` says that the pack lies; None means that it is gone.
-    """
-
-    def __init__(
-        self,
-        files: FileLayer,
-        folder: Path,
-        find: Callable[[bytes], Path | None],
-        cipher_of: Callable[[bytes], PackCipher | None] = lambda _pack_id: None,
-    ) -> None:
-        self._files, self._folder, self._find = files, folder, find
-        self._cipher_of = cipher_of
-        self._open: OrderedDict[bytes, OpenSegment] = OrderedDict()
-
-    def get(self, pack_id: bytes, sequence: int | None = None) -> OpenSegment:
-        """The segment of that pack; DamageError when it is gone or not what it should be.
-
-        `sequence` is its number when it is one of the tape's own.
-        """
-        segment = self._open.get(pack_id)
-        if segment is None:
-            segment = self._open[pack_id] = self._load(self._path(pack_id, sequence), pack_id)
-            if len(self._open) > OPEN_SEGMENTS:
-                _, oldest = self._open.popitem(last=False)
-                self._files.close(oldest.fd)
-        self._open.move_to_end(pack_id)
-        return segment
-
-    def _path(self, pack_id: bytes, sequence: int | None) -> Path:
-        if sequence is not None:
-            return self._folder / file_name(sequence, pack_id)
-        path = self._find(pack_id)
-        if path is None:
-            raise DamageError(f"pack {pack_id.hex()}, which is referred to, is missing")
-        return path
-
-    def _load(self, path: Path, pack_id: bytes) -> OpenSegment:
-        try:
-            fd = self._files.open(path)
-        except FileNotFoundError:
-            raise DamageError(f"the segment {path.name} is missing") from None
-        header = decode_header(self._files.pread(fd, SegmentHeader.SIZE, 0))
-        if header is None or header.pack_id != pack_id:
-            self._files.close(fd)
-            raise DamageError(f"{path.name} has no valid segment header")
-        footer = read_footer(self._files, fd, pack_id)
-        index = footer.index() if footer else index_of(scan(self._files, fd, pack_id).frames)
-        return OpenSegment(fd, seed_of(pack_id), index, self._cipher_of(pack_id))
-
-    def forget(self, pack_id: bytes) -> None:
-        """Let go of a segment that is no longer part of the tape."""
-        if segment := self._open.pop(pack_id, None):
-            self._files.close(segment.fd)
-
-    def close(self) -> None:
-        """Let go of all."""
-        for pack_id in list(self._open):
-            self.forget(pack_id)
 
 
 def objects_between(frame: ObjectsFrame, low: int, high: int) -> Iterator[tuple[Place, Run]]:
@@ -140,8 +57,8 @@ def objects_between(frame: ObjectsFrame, low: int, high: int) -> Iterator[tuple[
 class TapeReader:
     """Finds and reads what a tape map says; all that is read has been flushed before."""
 
-    def __init__(self, files: FileLayer, segments: SegmentFiles) -> None:
-        self._files, self._segments = files, segments
+    def __init__(self, segments: SegmentFiles) -> None:
+        self._segments = segments
         self._decompressor = Decompressor()
         self.map = TapeMap()
         self.writing: tuple[bytes, OpenSegment] | None = None
@@ -291,12 +208,28 @@ class TapeReader:
         return first
 
     def _read_blocks(self, blocks: Blocks, first: int, upto: int, views: list[memoryview]) -> int:
-        """Read and check blocks; gives the byte after what was added to `views`."""
+        """Read and check blocks; gives the byte after what was added to `views`.
+
+        What is damaged here is read from the object store, and what comes damaged from there is
+        fetched again, once.
+        """
+        kept = len(views)
+        try:
+            return self._read_once(blocks, first, upto, views)
+        except (DamageError, OSError) as damage:
+            again = self._segments.elsewhere(blocks.segment, *_span(blocks))
+            if again is None:
+                raise
+            del views[kept:]
+            done = self._read_once(blocks._replace(segment=again), first, upto, views)
+            self._segments.take_instead(again, damage)
+            return done
+
+    def _read_once(self, blocks: Blocks, first: int, upto: int, views: list[memoryview]) -> int:
         segment, rows, starts, hashes = blocks
-        index, seed = segment.index, segment.seed
-        base = index.offsets[rows[0]] - FrameHeader.SIZE
-        end = index.offsets[rows[-1]] + index.stored_lengths[rows[-1]]
-        region = memoryview(self._files.pread(segment.fd, end - base, base))
+        index, seed, proof = segment.index, segment.seed, segment.proof
+        base, end = _span(blocks)
+        region = memoryview(segment.file.read(base, end - base))
         for number, (block, start) in enumerate(zip(rows, starts, strict=False)):
             at = index.offsets[block] - base
             length = index.lengths[block]
@@ -311,6 +244,8 @@ class TapeReader:
             if stored and (index.codecs[block] or segment.cipher is not None):
                 stored = self._decode(segment, block, region[at - 64 : at - 4], stored)
             plain = stored or ZEROS[:length]
+            if proof is not None:
+                _prove(proof, index.numbers[block], region[at - 64 : at], plain)
             stop = min(start + length, upto)
             if not start <= first < stop:
                 break
@@ -334,6 +269,22 @@ class TapeReader:
         if codec & Codec.ZSTD:
             return self._decompressor.unpack(stored, index.lengths[block])
         return stored
+
+
+def _span(blocks: Blocks) -> tuple[int, int]:
+    """From which byte of the segment to which the frames of the blocks stand."""
+    index, rows = blocks.segment.index, blocks.rows
+    last = rows[-1]
+    return index.offsets[rows[0]] - FrameHeader.SIZE, index.offsets[last] + index.stored_lengths[
+        last
+    ]
+
+
+def _prove(proof: Proof, number: int, header: memoryview, plain: memoryview) -> None:
+    """Hold a frame that comes from elsewhere against what the outline of its pack says."""
+    expected = proof.headers[number]
+    if header != expected or keyed_hash(proof.key, plain) != expected[HASH]:
+        raise DamageError(f"frame {number} is not what was written")
 
 
 def _portions(index: SegmentIndex, row: int, last: int) -> Iterator[range]:

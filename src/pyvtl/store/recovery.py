@@ -101,7 +101,17 @@ def read_footer(files: FileLayer, fd: int, pack_id: bytes) -> Footer | None:
     length = size - FooterTail.SIZE - tail.footer_offset
     if tail.magic != FOOTER_MAGIC or length < tail.frames * FrameHeader.SIZE:
         return None
-    body = files.pread(fd, length, tail.footer_offset)
+    return decode_footer(files.pread(fd, length, tail.footer_offset) + last, size, pack_id)
+
+
+def decode_footer(data: bytes, size: int, pack_id: bytes) -> Footer | None:
+    """The footer in these bytes, or None when it is not the whole one of a pack of that size."""
+    body, last = data[: -FooterTail.SIZE], data[-FooterTail.SIZE :]
+    if len(last) < FooterTail.SIZE:
+        return None
+    tail = FooterTail.decode(last)
+    if tail.magic != FOOTER_MAGIC or tail.footer_offset != size - len(data):
+        return None
     if crc32c(last[:-4], crc32c(body, seed_of(pack_id))) != tail.crc:
         return None
     return Footer(*_split_footer(body, tail.frames), size, tail.chain)

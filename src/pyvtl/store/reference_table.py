@@ -13,6 +13,10 @@ PLACE = """
 SELECT barcode, sequence FROM packs WHERE pack_id=?
 UNION SELECT barcode, sequence FROM kept_packs WHERE pack_id=?
 """
+NEEDED = """
+SELECT 1 FROM packs WHERE pack_id=? UNION ALL SELECT 1 FROM kept_packs WHERE pack_id=?
+UNION ALL SELECT 1 FROM pack_references WHERE pack_id=?
+"""
 UNNEEDED = """
 DELETE FROM kept_packs WHERE NOT EXISTS
     (SELECT 1 FROM pack_references WHERE pack_references.pack_id = kept_packs.pack_id)
@@ -59,6 +63,20 @@ class CatalogReferences:
             db.execute(kept, (pack_id, barcode, sequence))
             return False
 
+    def keep(self, barcode: str, pack_ids: Collection[bytes]) -> None:
+        """Know packs of tapes that are not here, for as long as any pack refers to them."""
+        kept = "INSERT OR IGNORE INTO kept_packs SELECT ?, ?, 0 WHERE NOT EXISTS"
+        known = "(SELECT 1 FROM packs WHERE pack_id=?)"
+        with self._catalog.transaction() as db:
+            db.executemany(f"{kept} {known}", [(p, barcode, p) for p in pack_ids])
+
+    def keep_at(self, barcode: str, places: Collection[tuple[int, bytes]]) -> None:
+        """Keep packs that lie in a folder, for as long as any pack refers to them."""
+        kept = "INSERT OR IGNORE INTO kept_packs SELECT ?, ?, ? WHERE NOT EXISTS"
+        known = "(SELECT 1 FROM packs WHERE pack_id=?)"
+        with self._catalog.transaction() as db:
+            db.executemany(f"{kept} {known}", [(p, barcode, n, p) for n, p in places])
+
     def drop(self, holders: Collection[bytes]) -> list[tuple[str, int, bytes]]:
         held = [h for h in holders if self._has_rows(h)]
         if not held or not self.complete:
@@ -74,6 +92,16 @@ class CatalogReferences:
             return []
         with self._catalog.transaction() as db:
             return [(row[0], row[1], row[2]) for row in db.execute(UNNEEDED).fetchall()]
+
+    def is_needed(self, pack_id: bytes) -> bool:
+        """Whether a tape has the pack or refers to it."""
+        self._catalog.settle()
+        return bool(self._catalog.query(NEEDED, pack_id, pack_id, pack_id))
+
+    def start_over(self) -> None:
+        """Segments came from elsewhere: all references have to be found again at the next start."""
+        with self._catalog.transaction() as db:
+            db.execute("DELETE FROM facts WHERE name=?", (COMPLETE,))
 
     def holders(self, barcode: str) -> set[bytes]:
         rows = "SELECT DISTINCT holder FROM pack_references WHERE barcode=?"

@@ -7,7 +7,7 @@ the catalog, so that it takes no new row, in one transaction with the question w
 if it has, it is kept where it lies until the last one is gone.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -75,8 +75,15 @@ class OneTape:
 class SharedPacks:
     """The tapes of a data folder.  `of` gives the References of each."""
 
-    def __init__(self, files: FileLayer, tapes: Path, table: "ReferenceTable") -> None:
-        self.files, self.tapes, self.table = files, tapes, table
+    def __init__(
+        self,
+        files: FileLayer,
+        tapes: Path,
+        table: "ReferenceTable",
+        gone: Callable[[Collection[bytes]], None] = lambda _pack_ids: None,
+    ) -> None:
+        """`gone` is told of every pack whose segment was deleted."""
+        self.files, self.tapes, self.table, self._gone = files, tapes, table, gone
 
     def of(self, barcode: str) -> "SharedTape":
         return SharedTape(self, barcode)
@@ -96,6 +103,7 @@ class SharedPacks:
             of, number, gone = waiting.pop()
             with suppress(FileNotFoundError):
                 self.files.unlink(self.tapes / of / file_name(number, gone))
+            self._gone([gone])
             waiting += self.table.drop([gone])
 
 

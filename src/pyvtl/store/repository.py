@@ -15,6 +15,8 @@ TAPE_ID_SIZE = 16
 REPOSITORY = "repository.json"
 LABEL = "tape.json"
 TAPES = "tapes"
+NO_TAPE = "00" * TAPE_ID_SIZE
+"""In the label of a folder of packs that tapes refer to, and that belong to none of them."""
 FORMAT_VERSION = 1
 WITHOUT_KEY = (
     "put it back from a copy of the data folder: without its hash_key no tape here can be proved or"

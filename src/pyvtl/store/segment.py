@@ -1,6 +1,6 @@
 """Write one segment: frames go in at its end, and nothing that stands is ever changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -54,8 +54,15 @@ class Allocation:
     It takes its disk space in steps, so that writing never meets a full disk unprepared.
     """
 
-    def __init__(self, files: FileLayer, path: Path, limit: int) -> None:
-        self.files, self.path, self.limit = files, path, limit
+    def __init__(
+        self,
+        files: FileLayer,
+        path: Path,
+        limit: int,
+        taken: Callable[[int], None] = lambda _size_bytes: None,
+    ) -> None:
+        """`taken` is told how many bytes the file takes, whenever it has grown."""
+        self.files, self.path, self.limit, self.taken = files, path, limit, taken
         self.fd = files.open(path, create=True)
         self.allocated = 0
 
@@ -66,6 +73,7 @@ class Allocation:
             room = min(step, max(end, self.limit) - self.allocated)
             self.files.fallocate(self.fd, self.allocated, room)
             self.allocated += room
+            self.taken(self.allocated)
 
 
 class SegmentWriter:

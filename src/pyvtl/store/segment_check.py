@@ -28,6 +28,7 @@ from pyvtl.store.format import (
 from pyvtl.store.loading import TapeFolder
 from pyvtl.store.recovery import Footer, read_footer, scan
 from pyvtl.store.references import pack_id_of
+from pyvtl.store.repository import NO_TAPE
 from pyvtl.wire.layout import Buffer
 
 
@@ -61,6 +62,8 @@ class SegmentCheck:
         folder = self.folder
         if (header.sequence, header.pack_id) != (int(name.partition("-")[0]), pack_id_of(name)):
             yield f"calls itself {header.sequence:08d}-{header.pack_id.hex()}"
+        if folder.tape_id.hex() == NO_TAPE:
+            return
         if header.barcode.rstrip() != folder.barcode.encode():
             yield f"belongs to tape {header.barcode.rstrip().decode('ascii', 'replace')}"
         elif folder.tape_id and header.tape_id != folder.tape_id:

@@ -1,6 +1,6 @@
 """What the tapes of a data folder share: packs that refer to each other, and the dedup index."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -10,9 +10,11 @@ import lmdb
 from pyvtl.store.block_index import ENTRIES, LmdbIndex
 from pyvtl.store.catalog import Catalog
 from pyvtl.store.dedup import Dedup, Scope, footer_at, publish_all
+from pyvtl.store.errors import CatalogError
 from pyvtl.store.files import FileLayer
 from pyvtl.store.loading import SEGMENT_NAME
-from pyvtl.store.recovery import index_of, scan
+from pyvtl.store.pack_cache import PackCache
+from pyvtl.store.recovery import Footer, index_of, scan
 from pyvtl.store.reference_table import CatalogReferences
 from pyvtl.store.references import SharedPacks, SharedTape, folders_in, pack_id_of
 from pyvtl.store.repository import TAPES
@@ -34,10 +36,15 @@ class Sharing:
         catalog: Catalog,
         scope: Scope = Scope.OFF,
         entries: int = ENTRIES,
+        *,
+        gone: Callable[[Collection[bytes]], None] = lambda _pack_ids: None,
     ) -> None:
+        """`gone` is told of every pack whose segment was deleted."""
         self._files, self._scope, self._tapes = files, scope, path / TAPES
         self._table = CatalogReferences(catalog)
-        self._packs = SharedPacks(files, self._tapes, self._table)
+        self._packs = SharedPacks(files, self._tapes, self._table, gone)
+        self.cache: PackCache | None = None
+        """What the object store has, once it is known."""
         if not self._table.complete:
             self._find_references()
         for place in self._table.drop_unneeded():
@@ -49,6 +56,10 @@ class Sharing:
             self._builder = Thread(target=self._build, name="dedup index", daemon=True)
             self._builder.start()
 
+    def path_of(self, pack_id: bytes) -> Path | None:
+        """Where the segment of a pack lies, or would lie if it was here."""
+        return self._packs.path_of(pack_id)
+
     def of(self, barcode: str) -> SharedTape:
         """What a tape has to know of the others."""
         return self._packs.of(barcode)
@@ -57,19 +68,37 @@ class Sharing:
         """What finds blocks for a tape, if that is wanted and possible."""
         if self._index is None:
             return None
-        return Dedup(self._files, self._index, self.of(barcode), tape_id, self._scope)
+        shared, here = self.of(barcode), self._footer_here
+        return Dedup(self._files, self._index, shared, tape_id, self._scope, footer_here=here)
 
-    def delete(self, barcode: str, names: Collection[str]) -> None:
-        """Delete these segments of a tape, or keep those that others refer to until none does."""
+    def _footer_here(self, pack_id: bytes) -> Footer | None:
+        with suppress(CatalogError):
+            return None if self.cache is None else self.cache.footer_here(pack_id)
+        return None
+
+    def delete(self, barcode: str, names: Collection[str], away: Collection[bytes] = ()) -> None:
+        """Delete these segments of a tape, or keep those that others refer to until none does.
+
+        `away` are packs of it that only the object store has: they are forgotten likewise.
+        """
         shared = self.of(barcode)
-        kept = shared.settle([pack_id_of(name) for name in names])
+        kept = shared.settle([*map(pack_id_of, names), *away])
         for name in sorted(names, reverse=True):  # What refers to others of them goes first.
             if pack_id_of(name) not in kept:
                 shared.remove(int(name.partition("-")[0]), pack_id_of(name))
+        for pack_id in set(away).difference(kept, map(pack_id_of, names)):
+            shared.remove(0, pack_id)
 
-    def take_back(self, names: Collection[str]) -> None:
-        """These segments belong to their tape again, and are not only kept for others."""
-        self._table.unkeep([pack_id_of(name) for name in names])
+    def needed(self, pack_ids: Collection[bytes]) -> set[bytes]:
+        """Those of these packs that a tape holds or refers to, by the catalog or by their files."""
+        if not self._table.complete:
+            return set(pack_ids)
+        here = {
+            pack_id_of(name)
+            for folder in folders_in(self._files, self._tapes)
+            for name in _segments(self._files, folder)
+        }
+        return {each for each in pack_ids if each in here or self._table.is_needed(each)}
 
     @property
     def indexing(self) -> bool:

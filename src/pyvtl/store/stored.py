@@ -1,6 +1,7 @@
 """A pack that an object store holds too: what it takes to find it there, and to prove it."""
 
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
+from typing import NamedTuple, Protocol
 
 
 class StoredPack(NamedTuple):
@@ -17,3 +18,48 @@ class StoredPack(NamedTuple):
     map: str
     map_offset: int
     map_length: int
+
+
+class Fact(NamedTuple):
+    """What the catalog says of a closed pack that is part of a tape."""
+
+    barcode: str
+    length: int
+    chain: bytes
+    generation: int
+
+
+class StoredRows(Protocol):
+    """What the catalog knows of packs in the store, each call a transaction.  CatalogError."""
+
+    def find(self, pack_id: bytes) -> StoredPack | None:
+        """The row of a pack, if the store has it."""
+        ...
+
+    def forget(self, pack_ids: Collection[bytes]) -> None:
+        """Nothing here needs these packs any more."""
+        ...
+
+    def fact(self, pack_id: bytes) -> Fact | None:
+        """What a closed pack is that is part of a tape."""
+        ...
+
+    def clean(self, pack_ids: Collection[bytes] | None = None) -> list[bytes]:
+        """Of these packs, or of all, those of which a segment here is a copy and no more."""
+        ...
+
+    def needed(self, barcode: str) -> list[StoredPack]:
+        """All packs in the store that a tape is read from, other tapes' too."""
+        ...
+
+    def pins(self) -> set[str]:
+        """The tapes of which copies are to stay here."""
+        ...
+
+    def pin(self, barcode: str, *, wanted: bool) -> None:
+        """Make durable whether copies of a tape are to stay here."""
+        ...
+
+    def stored_bytes(self) -> Mapping[str, int]:
+        """How much of what each tape wrote is in the store."""
+        ...

@@ -1,12 +1,20 @@
 """Which packs an object store holds: rows of the catalog, committed before a segment may go."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from pyvtl.store.catalog import Catalog
-from pyvtl.store.stored import StoredPack
+from pyvtl.store.stored import Fact, StoredPack
 
 PUT = "INSERT OR REPLACE INTO stored_packs VALUES (?,?,?,?,?,?,?,?)"
 SELECT = "SELECT pack_id, gateway, length, crc32c, map, map_offset, map_length FROM stored_packs "
+FACT = "SELECT barcode, length, chain, generation FROM packs WHERE pack_id=? AND sealed"
+CLEAN = """
+SELECT pack_id FROM stored_packs JOIN packs USING (pack_id, length) WHERE packs.sealed
+UNION SELECT pack_id FROM stored_packs JOIN kept_packs USING (pack_id)
+"""
+NEEDED = """
+WHERE barcode=? OR pack_id IN (SELECT pack_id FROM pack_references WHERE barcode=?)
+"""
 
 
 class StoredTable:
@@ -34,7 +42,45 @@ class StoredTable:
         rows = self._catalog.query(SELECT + "WHERE barcode=?", barcode)
         return {row[0]: StoredPack(*row) for row in rows}
 
+    def all(self) -> set[bytes]:
+        """The ids of all packs that the store has."""
+        return {row[0] for row in self._catalog.query("SELECT pack_id FROM stored_packs")}
+
+    def needed(self, barcode: str) -> list[StoredPack]:
+        """All packs in the store that a tape is read from, other tapes' too."""
+        rows = self._catalog.query(SELECT + NEEDED, barcode, barcode)
+        return [StoredPack(*row) for row in rows]
+
     def forget(self, pack_ids: Collection[bytes]) -> None:
         """Nothing here needs these packs any more."""
         with self._catalog.transaction() as db:
             db.executemany("DELETE FROM stored_packs WHERE pack_id=?", [(p,) for p in pack_ids])
+
+    def fact(self, pack_id: bytes) -> Fact | None:
+        """What a closed pack is that is part of a tape."""
+        rows = self._catalog.query(FACT, pack_id)
+        return Fact(*rows[0]) if rows else None
+
+    def clean(self, pack_ids: Collection[bytes] | None = None) -> list[bytes]:
+        """Of these packs, or of all, those of which a segment here is a copy and no more.
+
+        The catalog has to know them as closed, durably: what is deleted here cannot tell it again.
+        """
+        self._catalog.settle()
+        clean = [row[0] for row in self._catalog.query(CLEAN)]
+        return clean if pack_ids is None else [p for p in clean if p in set(pack_ids)]
+
+    def stored_bytes(self) -> Mapping[str, int]:
+        """How much of what each tape wrote is in the store."""
+        sums = "SELECT barcode, SUM(length) FROM stored_packs GROUP BY barcode"
+        return {row[0]: row[1] for row in self._catalog.query(sums)}
+
+    def pins(self) -> set[str]:
+        """The tapes of which copies are to stay here."""
+        return {row[0] for row in self._catalog.query("SELECT barcode FROM pinned_tapes")}
+
+    def pin(self, barcode: str, *, wanted: bool) -> None:
+        """Make durable whether copies of a tape are to stay here."""
+        change = "INSERT OR IGNORE INTO pinned_tapes VALUES (?)"
+        with self._catalog.transaction() as db:
+            db.execute(change if wanted else "DELETE FROM pinned_tapes WHERE barcode=?", (barcode,))

@@ -5,8 +5,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pyvtl.store.compression import Compressor
+from pyvtl.store.dirty import Stage
 from pyvtl.store.errors import NoSpaceError, WriteFailedError
 from pyvtl.store.format import (
     BEGINNING,
@@ -20,9 +22,10 @@ from pyvtl.store.format import (
 )
 from pyvtl.store.index import Extent
 from pyvtl.store.loading import Loaded, TapeFolder
-from pyvtl.store.reader import OpenSegment, SegmentFiles, TapeReader
+from pyvtl.store.reader import TapeReader
 from pyvtl.store.recovery import pack_of
 from pyvtl.store.segment import Allocation, SegmentWriter, segment_name
+from pyvtl.store.segment_files import OpenFile, OpenSegment, SegmentFiles
 from pyvtl.store.stream import Stream
 from pyvtl.store.tape_map import Pack, TapeMap
 from pyvtl.wire.layout import Buffer
@@ -54,10 +57,8 @@ class TapeWriter:
         self.failure: str | None = None
         self.compressor = Compressor()
         self._folder, self._files, self._follow = folder, folder.files, follow
-        self._segments = SegmentFiles(
-            folder.files, folder.path, folder.references.path_of, folder.cipher
-        )
-        self.reader = TapeReader(folder.files, self._segments)
+        self._segments = SegmentFiles(folder)
+        self.reader = TapeReader(self._segments)
         self.reader.map = self.map
         self._last = loaded.last
         self._generation = self._last.generation if self._last else 0
@@ -70,10 +71,17 @@ class TapeWriter:
         self._replaced: dict[int, bytes] = {}
         self._obsolete: dict[int, bytes] = {}
         self._dirty = False
+        self._reserved = 0
 
     def start(self, partition: int, place: Place) -> None:
-        """Let the next `begin` write there."""
+        """Let the next `begin` write there.
+
+        What that has to look up may be in the object store: it is looked up now, while nothing is
+        taken yet and UnreachableError changes nothing.
+        """
         self._refuse_after_failure()
+        if self._stream is None and place == self.map.partitions[partition].end:
+            self._grid_at(partition, place)
         self._start = partition, place
 
     def begin(self) -> None:
@@ -91,6 +99,7 @@ class TapeWriter:
         assert stream is not None
         if not stream.segment.has_room(size):
             stream = self._roll(stream)
+        self._reserved -= size
         stream.add_record(data, size)
 
     def write_filemarks(self, count: int) -> None:
@@ -120,6 +129,22 @@ class TapeWriter:
             self._segment.sync()
             self._became_durable(self._pack_written(self._segment), False)
 
+    def seal(self) -> None:
+        """Make all durable and close the segment; what is written next goes into another one.
+
+        What was reserved and not used stays so: it moves into the next file.
+        """
+        self._refuse_after_failure()
+        start = self._start
+        if self._segment is not None:
+            self._seal(self._segment)
+            self._segment = self._stream = None
+            self._start = start
+            if self._reserved > 0:
+                with suppress(OSError):  # If the room is gone for good, writing will find out.
+                    self._reserve(self._reserved)
+        self._remove_obsolete(len(self._obsolete))
+
     def truncate(self, partition: int, place: Place) -> None:
         """Make `place` the end of data, durably."""
         self.start(partition, place)
@@ -145,6 +170,7 @@ class TapeWriter:
             self._reserve(needed)
         except OSError as error:
             raise NoSpaceError(f"no room for {byte_count} bytes more: {error}") from error
+        self._reserved = needed
 
     def fail(self, reason: str) -> None:
         """Give up writing: the tape ends at its last sync."""
@@ -167,10 +193,11 @@ class TapeWriter:
 
     def _release(self) -> None:
         if self._spare is not None:
-            _, allocation = self._spare
+            pack_id, allocation = self._spare
             self._spare = None
             self._files.close(allocation.fd)
             self._files.unlink(allocation.path)
+            self._folder.dirty.forget([pack_id])
         self._segments.close()
 
     def _refuse_after_failure(self) -> None:
@@ -226,7 +253,11 @@ class TapeWriter:
         pack_id = secrets.token_bytes(16)
         header = SegmentHeader(pack_id=pack_id, tape_id=bytes(16), sequence=self._next_sequence())
         path = self._folder.path / segment_name(header)
-        return pack_id, Allocation(self._files, path, self._folder.segment_bytes)
+        taken = partial(self._note_size, pack_id, Stage.SPARE)
+        return pack_id, Allocation(self._files, path, self._folder.segment_bytes, taken)
+
+    def _note_size(self, pack_id: bytes, stage: Stage, size_bytes: int) -> None:
+        self._folder.dirty.note(self._folder.barcode, pack_id, stage, size_bytes)
 
     def _next_sequence(self) -> int:
         return self._sequence + (self._segment is not None)
@@ -235,6 +266,8 @@ class TapeWriter:
         self._segment = None
         pack_id, allocation = self._spare or self._allocate()
         self._spare = None
+        allocation.taken = partial(self._note_size, pack_id, Stage.OPEN)
+        allocation.taken(allocation.allocated)
         last = self._last
         header = SegmentHeader(
             pack_id=pack_id,
@@ -262,7 +295,8 @@ class TapeWriter:
             self._files.close(allocation.fd)
             raise
         self.map.packs[header.sequence] = pack_id
-        opened = OpenSegment(segment.fd, seed_of(pack_id), segment.index(), cipher)
+        file = OpenFile(self._files, segment.fd)
+        opened = OpenSegment(file, seed_of(pack_id), segment.index(), cipher, pack_id)
         self.reader.writing = pack_id, opened
         return segment
 
@@ -303,6 +337,7 @@ class TapeWriter:
         self.reader.writing = None
         self._last = pack
         self._sequence += 1
+        self._note_size(pack.pack_id, Stage.CLOSED, length)
         self._became_durable(pack, True)
         if self._folder.dedup is not None:
             self._folder.dedup.publish(pack.pack_id, segment.rows)
@@ -331,5 +366,6 @@ class TapeWriter:
         """Cut a failed segment to what is known to be on the disk; loading closes it later."""
         with suppress(OSError):
             self._files.ftruncate(segment.fd, segment.synced_to)
+            self._note_size(segment.header.pack_id, Stage.OPEN, segment.synced_to)
         self._files.close(segment.fd)
         self.reader.writing = None

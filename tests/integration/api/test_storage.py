@@ -1,8 +1,13 @@
 """Cache, upload buffer and disks through boto3."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.api_client import GATEWAY, Served
+from pyvtl.cloud.memory import MemoryStore
+from pyvtl.gateway.figures import StoreFigures
+from pyvtl.store.pack_cache import CacheFigures
+from tests.api_client import GATEWAY, Served, serving_api
 
 DISK = "data-folder-cache"
 
@@ -19,6 +24,25 @@ async def test_the_cache_has_all_bytes_and_nobody_else_has_them(api: Served) -> 
         "CacheHitPercentage": 100.0,
         "CacheMissPercentage": 0.0,
     }
+
+
+async def test_with_a_store_the_upload_buffer_has_its_limit(tmp_path: Path) -> None:
+    async with serving_api(tmp_path, objects=MemoryStore()) as api:
+        limit = api.gateway.config.store.upload_buffer_limit
+        assert await api.call("DescribeUploadBuffer", GatewayARN=GATEWAY) == {
+            "GatewayARN": GATEWAY,
+            "DiskIds": ["data-folder-upload-buffer"],
+            "UploadBufferAllocatedInBytes": limit,
+            "UploadBufferUsedInBytes": 0,
+        }
+        told = await api.call("DescribeCache", GatewayARN=GATEWAY)
+        assert (told["CacheUsedPercentage"], told["CacheDirtyPercentage"]) == (0.0, 0.0)
+
+
+def test_the_figures_of_a_cache_with_a_limit() -> None:
+    figures = StoreFigures(CacheFigures(1000, 300, 50, 3, 1), 100, 400, 9999)
+    assert (figures.cache_allocated_bytes, figures.cache_used_bytes) == (1400, 400)
+    assert (figures.cache_hit_ratio, figures.upload_buffer_used_bytes) == (0.75, 100)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ OTHER_WAYS = {"store.encryption_key", "store.encryption_passphrase"}
 WITHOUT_DEFAULT = {
     *("gateway.id", "gateway.data_dir", "store.url", "store.endpoint_url", "store.region"),
     *("store.ca_bundle", "store.storage_class", "store.sse", "store.sse_kms_key_id"),
-    "store.encryption_key_file",
+    *("store.encryption_key_file", "store.upload_rate", "store.download_rate"),
     *("api.access_key_id", "api.secret_access_key_file", "api.tls_cert", "api.tls_key"),
+    "store.rate_schedule",
 }
 
 

@@ -11,8 +11,17 @@ from unittest.mock import Mock
 
 import pytest
 
+from pyvtl.media.checking import StoreCheck
 from pyvtl.media.inventory import Place
-from pyvtl.media.medium import DamagedError, MediumError, StorageFailedError
+from pyvtl.media.medium import (
+    AppendOnlyError,
+    Attributes,
+    DamagedError,
+    MediumError,
+    Position,
+    StorageFailedError,
+)
+from pyvtl.media.mending import mend
 from pyvtl.media.rebuilding import rebuild_catalog
 from pyvtl.media.vault import Vault
 from pyvtl.media.volume import Volume
@@ -363,3 +372,41 @@ def test_a_catalog_that_is_none_says_how_to_make_it_anew(vault: Vault, tmp_path:
     (tmp_path / "catalog.sqlite3").write_text("This is no database, and never was one." * 100)
     with pytest.raises(StorageFailedError, match=r"`pyvtl store rebuild-catalog --data-dir .*`"):
         Vault(tmp_path)
+
+
+def test_a_worm_tape_stays_one_through_everything(tmp_path: Path) -> None:
+    with closing(Vault(tmp_path)) as vault:
+        vault.create("WORM01L5", 1 << 30, worm=True)
+    with closing(Vault(tmp_path)) as vault:
+        cartridge = vault.open("WORM01L5")
+        append(cartridge, b"kept")
+        cartridge.set_attributes(Attributes(write_protected=True))
+        cartridge.set_attributes(Attributes(write_protected=False))
+        cartridge.close()
+        assert vault.is_worm("WORM01L5")
+    (tmp_path / "tapes" / "WORM01L5" / "tape.json").unlink()
+    mend(tmp_path, list(StoreCheck(tmp_path).findings()))
+    with closing(Vault(tmp_path)) as vault, closing(vault.open("WORM01L5")) as cartridge:
+        assert cartridge.attributes == Attributes(worm=True)
+        for change in (cartridge.start_writing, cartridge.truncate):
+            with pytest.raises(AppendOnlyError, match="can only be appended to"):
+                change(Position())
+        append(cartridge, b"more")
+        assert contents(cartridge) == [b"kept", b"more"]
+
+
+def test_a_tape_that_is_opened_read_only_changes_nothing_on_the_disk(tmp_path: Path) -> None:
+    with closing(Vault(tmp_path)) as vault:
+        vault.create("DEMO01L5", 1 << 30)
+        with closing(vault.open("DEMO01L5")) as cartridge:
+            append(cartridge, b"kept")
+        before = {p.name: p.read_bytes() for p in (tmp_path / "tapes" / "DEMO01L5").iterdir()}
+        with closing(vault.open("DEMO01L5", read_only=True)) as cartridge:
+            assert cartridge.attributes.write_protected
+            with pytest.raises(DamagedError, match="is read-only"):
+                append(cartridge, b"more")
+            with pytest.raises(DamagedError, match="is read-only"):
+                cartridge.set_attributes(Attributes())
+            assert contents(cartridge) == [b"kept"]
+        after = {p.name: p.read_bytes() for p in (tmp_path / "tapes" / "DEMO01L5").iterdir()}
+        assert after == before

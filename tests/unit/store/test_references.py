@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pyvtl.media.rebuilding import rebuild_catalog
-from pyvtl.media.vault import CATALOG, Vault
+from pyvtl.media.shelf import CATALOG
+from pyvtl.media.vault import Vault
 from pyvtl.store.dedup import Scope
 from pyvtl.store.format import BLOCK_SIZE
 from pyvtl.store.sharing import Sharing

@@ -83,6 +83,14 @@ class TapeDrive(DriveState):
         async with self.gate:
             await self.tape.protect(write_protected)
 
+    async def seal(self) -> None:
+        """Make durable what was written and let it be copied; raises MediumError.
+
+        It waits for no command: one that is held back may wait for what is copied then.
+        """
+        if self.ready:
+            await self.tape.seal()
+
     async def close(self) -> None:
         """Unload, if a cartridge is in, and end the thread; the drive is of no use afterwards.
 

@@ -15,7 +15,14 @@ from pyvtl.device.drive.settings import MAXIMUM_BLOCK_LENGTH, DriveSettings
 from pyvtl.device.drive.tape import Tape
 from pyvtl.device.drive.transport import Transport
 from pyvtl.device.memory import MemoryPool
-from pyvtl.media.medium import AppendOnlyError, Attributes, DamagedError, Medium, MediumError
+from pyvtl.media.medium import (
+    AppendOnlyError,
+    Attributes,
+    DamagedError,
+    Medium,
+    MediumError,
+    UnavailableError,
+)
 from pyvtl.scsi.asc import Asc
 from pyvtl.scsi.command import Needs
 from pyvtl.scsi.identity import DeviceType, Identity, Version
@@ -30,7 +37,13 @@ UNBUFFERED, BUFFERED = 0, 1
 
 
 def sense_for(error: Exception) -> Sense:
-    """What the initiator is told of a medium or a disk that fails."""
+    """What the initiator is told of a medium or a disk that fails.
+
+    What is out of reach for now ends in ABORTED COMMAND, which says that the same command may be
+    sent again (SPC-5 Sense key); neither medium nor drive are to be taken for broken.
+    """
+    if isinstance(error, UnavailableError):
+        return Sense(SenseKey.ABORTED_COMMAND, Asc.LOGICAL_UNIT_COMMUNICATION_TIME_OUT)
     if isinstance(error, AppendOnlyError):
         return Sense(SenseKey.DATA_PROTECT, Asc.WORM_MEDIUM_OVERWRITE_ATTEMPTED)
     asc = Asc.UNRECOVERED_READ_ERROR if isinstance(error, DamagedError) else Asc.WRITE_ERROR

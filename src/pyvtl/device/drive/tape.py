@@ -127,6 +127,13 @@ class Tape:
         if self.writer is not None:
             await self.writer.sync()
 
+    async def seal(self) -> None:
+        """Make durable what was written, and let it be copied while writing goes on."""
+        if self.writer is None:
+            await self._transport.call(self.medium.seal)
+        elif self.writer.failure is None:
+            await self.writer.seal()
+
     def compress(self, wanted: bool) -> None:
         """Whether what is written from now on is to be compressed."""
         if self._compress != wanted:

@@ -1,5 +1,6 @@
 """Writing: objects are accepted on the loop, and stored by the drive's thread some time later."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -127,7 +128,11 @@ class WriteBehind:
 
     async def sync(self) -> None:
         """Have all that was accepted stored and durable; raises what kept it from being so."""
-        await self._transport.call(self._sync_in_thread)
+        await self._transport.call(lambda: self._finish_in_thread(self._medium.sync))
+
+    async def seal(self) -> None:
+        """As `sync`; and the medium can be copied up to here while writing goes on."""
+        await self._transport.call(lambda: self._finish_in_thread(self._medium.seal))
 
     def finish(self) -> None:
         """No more will be put: the memory granted ahead goes back.  All must be stored or lost."""
@@ -177,10 +182,10 @@ class WriteBehind:
     def _compress_in_thread(self, wanted: bool) -> None:
         self._compress = wanted
 
-    def _sync_in_thread(self) -> None:
+    def _finish_in_thread(self, finish: Callable[[], None]) -> None:
         self._check_in_thread()
         try:
-            self._medium.sync()
+            finish()
         except Exception as error:  # noqa: BLE001 - whatever it is, answered data is lost
             self._fail_in_thread(error)
             self._check_in_thread()

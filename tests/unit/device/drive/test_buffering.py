@@ -11,12 +11,21 @@ from pyvtl.device.drive.position import ReadPositionShort, Rewind, ShortForm
 from pyvtl.device.drive.read import Read6
 from pyvtl.device.drive.write import Write6, WriteFilemarks6
 from pyvtl.device.memory import MIB, MemoryPool
-from pyvtl.media.medium import DamagedError, EndOfData, Filemark, Position, Record
+from pyvtl.media.medium import (
+    DamagedError,
+    EndOfData,
+    Filemark,
+    Position,
+    Record,
+    StorageFailedError,
+)
 from pyvtl.media.memory import MemoryMedium
+from pyvtl.scsi.asc import Asc
+from pyvtl.scsi.sense import Sense, SenseKey
 from pyvtl.scsi.task import Status
-from tests.failing_media import CompressionLog, StallingMedium
+from tests.failing_media import CompressionLog, FailingMedium, StallingMedium
 from tests.scsi_client import ALICE, run, send, sense_of
-from tests.tape_client import empty_drive, tape
+from tests.tape_client import condition_of, empty_drive, tape
 
 WRITE = Write6(transfer_length=MIB)
 DATA = bytes(MIB)
@@ -167,3 +176,35 @@ class HalfDamaged(MemoryMedium):
             raise DamagedError("a frame does not hold what was written")
         wanted = min(20 - at.object_number, max(1, byte_limit // MIB))
         return [Record((DATA,), MIB)] * wanted
+
+
+async def test_sealing_waits_for_no_command_and_takes_in_all_that_was_written_before_it() -> None:
+    drive, medium = empty_drive(memory=MemoryPool(16 * MIB, 4 * MIB, 8 * MIB)), StallingMedium()
+    await drive.load(lambda: medium, "MEM001L5")
+    drive.attentions.take(ALICE)
+    for _ in range(8):
+        await run(drive, WRITE, DATA)
+    held_back = asyncio.create_task(send(drive, WRITE, DATA))
+    sealing = asyncio.create_task(drive.seal())
+    await asyncio.sleep(0)
+    medium.go.set()
+    await sealing
+    medium.crash()
+    assert medium.end_of_data(0).object_number >= 8
+    assert (await held_back).status == Status.GOOD
+    await drive.close()
+
+
+async def test_sealing_that_fails_is_a_deferred_error_of_who_wrote() -> None:
+    drive, medium = empty_drive(), FailingMedium()
+    await drive.load(lambda: medium, "MEM001L5")
+    drive.attentions.take(ALICE)
+    await run(drive, WRITE, DATA)
+    medium.sync_error = StorageFailedError("EIO")
+    with pytest.raises(StorageFailedError):
+        await drive.seal()
+    assert await condition_of(drive, Rewind()) == Sense(
+        SenseKey.MEDIUM_ERROR, Asc.WRITE_ERROR, deferred=True
+    )
+    medium.sync_error = None
+    await drive.close()

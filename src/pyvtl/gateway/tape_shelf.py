@@ -1,22 +1,20 @@
 """The archive as a gateway sees it: tapes, pools and requests in the object store."""
 
 import time
+from asyncio import Semaphore
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Final
 
-from pyvtl.cloud.agreement import agree
 from pyvtl.cloud.archiving import Archiver, Progress, check_archived
-from pyvtl.cloud.documents import Archive, Head, Pool, Repository, encode
+from pyvtl.cloud.documents import Archive, Head, Pool, encode
 from pyvtl.cloud.errors import NotFoundError, ObjectStoreError
 from pyvtl.cloud.heads import commit_head, nonce, put_once, read_document
 from pyvtl.cloud.names import (
     ARCHIVED,
     POOLS,
-    REPOSITORY,
     gateway_key,
     pool_key,
     retrieval_key,
@@ -27,6 +25,7 @@ from pyvtl.cloud.pushing import push_deletion, push_tape
 from pyvtl.cloud.refusals import NotArchivedError, RefusedTapeError
 from pyvtl.cloud.retrieving import Retriever, archived_head, claim, turn
 from pyvtl.cloud.spans import at_once
+from pyvtl.cloud.taking import wanted_key, wanted_manifest
 from pyvtl.gateway.errors import (
     OtherGatewayNotFoundError,
     StorageError,
@@ -40,8 +39,6 @@ from pyvtl.gateway.threads import in_thread
 from pyvtl.media.medium import MediumError
 from pyvtl.media.vault import Vault
 from pyvtl.store.errors import StoreError
-from pyvtl.store.files import LocalFiles
-from pyvtl.store.repository import Label, read_key
 
 READS_AT_ONCE: Final = 16
 
@@ -83,18 +80,17 @@ class ArchivedTape:
     tags: dict[str, str]
 
 
-class Shelf:
+class TapeShelf:
     """What archives have in common for all gateways that use one object store.
 
     Raises StoreUnavailableError where the store fails, StorageError for what is refused.
     """
 
     def __init__(
-        self, store: ObjectStore, gateway: str, folder: Path, vault: Vault, retriever: Retriever
+        self, store: ObjectStore, gateway: str, vault: Vault, retriever: Retriever
     ) -> None:
-        self._store, self.gateway, self._folder, self._vault = store, gateway, folder, vault
+        self._store, self.gateway, self._vault = store, gateway, vault
         self._archiver, self._retriever = Archiver(store, gateway), retriever
-        self._agreed = False
 
     # Pools
 
@@ -108,9 +104,8 @@ class Shelf:
         """All custom pools, by id."""
         with told_by_the_store():
             keys = [entry.key async for entry in listing(self._store, POOLS)]
-            found = await at_once(
-                [partial(read_document, self._store, Pool, key) for key in keys], READS_AT_ONCE
-            )
+            jobs = [partial(read_document, self._store, Pool, key) for key in keys]
+            found = await at_once(jobs, Semaphore(READS_AT_ONCE))
         pools = [PoolRecord(**p.model_dump(exclude={"format"})) for p in found if p is not None]
         return sorted(pools, key=lambda pool: pool.id)
 
@@ -122,7 +117,8 @@ class Shelf:
             keys = [entry.key async for entry in listing(self._store, ARCHIVED)]
             barcodes = sorted(key.removeprefix(ARCHIVED) for key in keys)
             jobs = [partial(self._find, barcode) for barcode in barcodes]
-            return [tape for tape in await at_once(jobs, READS_AT_ONCE) if tape is not None]
+            found = await at_once(jobs, Semaphore(READS_AT_ONCE))
+            return [tape for tape in found if tape is not None]
 
     async def _find(self, barcode: str) -> ArchivedTape | None:
         try:
@@ -209,20 +205,10 @@ class Shelf:
     async def push(self, barcode: str) -> None:
         """Have the store hold all of a tape that nobody uses."""
         with told_by_the_store():
-            await self._agree()
+            await in_thread(self._vault.pushing, barcode)
             tape = await in_thread(self._vault.at_rest, barcode)
-            await push_tape(self._store, self.gateway, tape)
-
-    async def _agree(self) -> None:
-        """Be of one repository with the store, which may have been out of reach at the start."""
-        if self._agreed:
-            return
-        there = await read_document(self._store, Repository, REPOSITORY)
-        here = await in_thread(read_key, LocalFiles(), self._folder)
-        if there is not None and bytes.fromhex(there.hash_key) != here:
-            raise StorageError("the object store is of another repository: restart pyvtl")
-        await agree(self._store, self.gateway, self._folder)
-        self._agreed = True
+            pushed = await push_tape(self._store, self.gateway, tape)
+            await in_thread(self._vault.put_stored, barcode, pushed.stored + pushed.others)
 
     async def archive(
         self,
@@ -250,18 +236,19 @@ class Shelf:
             held = await self._archiver.owned(barcode)
             return held.head.state in ("archived", "retrieved")
 
+    async def check_key(self, barcode: str) -> None:
+        """Raise StorageError unless an encrypted tape of the archive can be opened here."""
+        with told_by_the_store():
+            head = (await archived_head(self._store, barcode)).head
+            key = await wanted_key(self._store, await wanted_manifest(self._store, head))
+            if key is not None:
+                await in_thread(self._vault.check_key, barcode, key)
+
     async def fetch(self, barcode: str, progress: Progress) -> None:
         """Have a tape here that this gateway has claimed, read-only."""
         with told_by_the_store():
-            manifest, draft = await self._retriever.fetch(barcode, progress)
-            label = Label(
-                barcode,
-                manifest.tape_id,
-                manifest.capacity_bytes,
-                manifest.created_at,
-                worm=manifest.worm,
-            )
-            await in_thread(self._vault.take_in, label, draft)
+            brought = await self._retriever.fetch(barcode, progress)
+            await in_thread(self._vault.take_in, brought)
             await self._retriever.drop(barcode)
             await turn(self._store, barcode, self.gateway, "retrieved")
 
@@ -277,7 +264,8 @@ class Shelf:
             labels = await in_thread(self._vault.labels)
             for label in labels:
                 if label.barcode == barcode and label.deleted:
-                    await push_deletion(self._store, self.gateway, label)
+                    await push_deletion(self._store, self.gateway, label, self._vault.needed)
+                    await in_thread(self._vault.buried, barcode)
 
 
 def _about(

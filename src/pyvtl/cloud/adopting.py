@@ -1,0 +1,79 @@
+"""A gateway that is lost, and the one that looks after what it left in the store."""
+
+from pyvtl.cloud.documents import GatewayDocument, decode, encode
+from pyvtl.cloud.errors import NotFoundError, PreconditionFailedError, UnavailableError
+from pyvtl.cloud.heads import read_head
+from pyvtl.cloud.names import GATEWAYS, gateway_key
+from pyvtl.cloud.objects import STANDARD, ObjectStore, Unchanged, listing
+from pyvtl.cloud.refusals import RefusedTapeError
+from pyvtl.cloud.taking import barcodes
+
+
+class RefusedAdoptionError(RefusedTapeError):
+    """The gateway is not one to adopt; nothing was changed."""
+
+
+async def adopt(store: ObjectStore, gateway: str, lost: str) -> None:
+    """Make durable that `gateway` looks after what the lost one left.
+
+    From then on the lost one is refused when it comes back.  Raises RefusedAdoptionError.
+    """
+    if lost == gateway:
+        raise RefusedAdoptionError(f"gateway {lost} is this one")
+    document, etag = await _read(store, lost)
+    if document.adopted_by == gateway:
+        return
+    _check_free(document)
+    adopted = GatewayDocument.model_validate(
+        document.model_dump(exclude={"format"}) | {"adopted_by": gateway}
+    )
+    try:
+        key = gateway_key(lost)
+        await store.put(key, encode(adopted), Unchanged(etag), storage_class=STANDARD)
+    except (PreconditionFailedError, UnavailableError):
+        now, _ = await _read(store, lost)
+        if now.adopted_by is None:
+            raise
+        if now.adopted_by != gateway:
+            _check_free(now)
+
+
+def _check_free(document: GatewayDocument) -> None:
+    if document.adopted_by is not None:
+        raise RefusedAdoptionError(
+            f"gateway {document.gateway_id} was adopted by {document.adopted_by}:"
+            " adopt that one, if it is lost too"
+        )
+
+
+async def _read(store: ObjectStore, gateway: str) -> tuple[GatewayDocument, str]:
+    key = gateway_key(gateway)
+    try:
+        content = await store.get(key)
+    except NotFoundError:
+        raise RefusedAdoptionError(f"the store knows no gateway {gateway}") from None
+    return decode(GatewayDocument, key, content.data), content.info.etag
+
+
+async def prefixes_of(store: ObjectStore, gateway: str) -> set[str]:
+    """The gateways whose packs this one looks after: its own, those it adopted, and theirs."""
+    keys = [entry.key async for entry in listing(store, GATEWAYS)]
+    adopters = {}
+    for key in keys:
+        document = decode(GatewayDocument, key, (await store.get(key)).data)
+        adopters[document.gateway_id] = document.adopted_by
+    found, new = {gateway}, {gateway}
+    while new:
+        new = {lost for lost, adopter in adopters.items() if adopter in new} - found
+        found |= new
+    return found
+
+
+async def tapes_of(store: ObjectStore, gateway: str) -> list[str]:
+    """The tapes that a gateway owns, but those that were deleted."""
+    owned = []
+    for barcode in await barcodes(store):
+        held = await read_head(store, barcode)
+        if held is not None and held.head.owner == gateway and held.head.state == "active":
+            owned.append(barcode)
+    return owned

@@ -1,0 +1,382 @@
+"""Copies of what an object store holds: clean segments, and pieces of packs that were read back.
+
+All of it may be deleted at any time.  What was read back lies in `cache/`: pieces of 4 MiB, each a
+file of its own, and the outlines of packs.  Nothing there is synced, because whoever reads it
+proves each frame.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Final, NamedTuple
+
+from pyvtl.store.cache_space import CacheSpace, Entry, Key
+from pyvtl.store.errors import DamageError
+from pyvtl.store.eviction import mark_evicted, outline_at
+from pyvtl.store.files import FileLayer, read_file, write_all
+from pyvtl.store.leases import SEGMENT, Leases
+from pyvtl.store.outline import Outline, decode_outline, prove
+from pyvtl.store.pack_source import NoSource, PackSource
+from pyvtl.store.recovery import Footer
+from pyvtl.store.stored import StoredPack, StoredRows
+
+CACHE = "cache"
+CHUNK: Final = 4 << 20
+"""What is fetched of a pack at a time."""
+AHEAD: Final = 4
+"""How many pieces are on their way before a tape that is read in sequence needs them."""
+PAGE: Final = 4096
+OUTLINE: Final = -1
+NAME = re.compile(r"([0-9a-f]{32})-([0-9]+|outline)")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheLimits:
+    """How much the copies may take together; None lets them grow."""
+
+    limit_bytes: int | None = None
+
+
+class CacheFigures(NamedTuple):
+    """How the cache stands.  `hits` and `misses` count pieces of packs that were read through."""
+
+    limit_bytes: int | None
+    used_bytes: int
+    pinned_bytes: int
+    hits: int
+    misses: int
+
+
+class PackCache:
+    """One per data folder.  May be used from any thread; blocks on the disk and on the store.
+
+    A segment counts from when it is clean.  Before it is deleted its tape is marked, so that a
+    catalog that was lost is missed (`eviction.py`).
+    """
+
+    def __init__(
+        self,
+        files: FileLayer,
+        path: Path,
+        rows: StoredRows,
+        path_of: Callable[[bytes], Path | None],
+        *,
+        source: PackSource | None = None,
+        limits: CacheLimits | None = None,
+    ) -> None:
+        """Without a `source` nothing is deleted, whatever the limits are."""
+        self.rows = rows
+        self._files, self._folder, self._path_of = files, path / CACHE, path_of
+        self._source: PackSource = source or NoSource()
+        limit = limits.limit_bytes if limits is not None and source is not None else None
+        self._space = CacheSpace(limit, self._remove)
+        self.leases = Leases(files, self._space)
+        self._lock = Lock()
+        self._flights: dict[Key, Future[bytes | None]] = {}
+        self._hits = self._misses = 0
+        self._pool = ThreadPoolExecutor(2 * AHEAD, "read-through")
+        files.mkdir(self._folder)
+        self._look_around()
+
+    def close(self) -> None:
+        """Let what is under way end."""
+        self._pool.shutdown(cancel_futures=True)
+
+    # What is read through
+
+    def chunk(self, stored: StoredPack, number: int, start: int, length: int) -> bytes:
+        """Bytes of one piece of a pack, fetched if it is not here."""
+        key = stored.pack_id, number
+        data = self._kept(key, start, length)
+        if data is not None:
+            self._count(hit=True)
+            return data
+        flight, ours = self._flight(key)
+        if ours:
+            self._fly(flight, stored, number)
+        fetched = flight.result()
+        self._count(hit=not ours)
+        if fetched is not None:
+            return fetched[start : start + length]
+        return _whole(self._source.fetch(stored, number * CHUNK + start, length), length)
+
+    def fetch_ahead(self, stored: StoredPack, after: int) -> None:
+        """Have the pieces that follow one fetched, as far as there is room for that."""
+        limit = self._space.limit_bytes
+        count = AHEAD if limit is None else min(AHEAD, limit // (4 * CHUNK))
+        last = (stored.length - 1) // CHUNK
+        for number in range(after + 1, min(after + count, last) + 1):
+            key = stored.pack_id, number
+            if not self._space.has(key):
+                flight, ours = self._flight(key)
+                if ours:
+                    self._pool.submit(self._fly, flight, stored, number)
+
+    def doubt(self, stored: StoredPack, start: int, end: int) -> None:
+        """What was read between these bytes of a pack is not what was written: delete it."""
+        for number in range(start // CHUNK, (end - 1) // CHUNK + 1):
+            self._space.discard((stored.pack_id, number))
+
+    def outline(self, stored: StoredPack, hash_key: bytes) -> Outline:
+        """The outline of a pack, proved; fetched if it is not here."""
+        key, fact = (stored.pack_id, OUTLINE), self.rows.fact(stored.pack_id)
+        chain = None if fact is None else fact.chain
+        kept = self._kept(key, 0, stored.map_length)
+        if kept is not None:
+            with suppress(DamageError):
+                return _proved(kept, stored, hash_key, chain)
+            self._space.discard(key)
+        data = self._source.fetch_map(stored)
+        outline = _proved(data, stored, hash_key, chain)
+        if self._space.take(key, self._entry(key, len(data))):
+            self._write(key, data)
+            self._space.release(key)
+        return outline
+
+    def footer_here(self, pack_id: bytes) -> Footer | None:
+        """The footer of a pack of which the outline is here; nothing is fetched."""
+        stored = self.rows.find(pack_id)
+        kept = None if stored is None else self._kept((pack_id, OUTLINE), 0, stored.map_length)
+        if stored is None or kept is None:
+            return None
+        with suppress(DamageError):
+            return decode_outline(kept, stored).footer
+        return None
+
+    # Segments
+
+    def cleaned(self, pack_ids: Collection[bytes]) -> None:
+        """The store has these packs, and the catalog says so: their segments are copies now."""
+        self._count_segments(self.rows.clean(pack_ids))
+        self._note_pins()
+        self._space.trim()
+
+    def drop_segment(self, pack_id: bytes) -> None:
+        """Delete a segment that is damaged, unless it is just read: the store has the pack."""
+        self._count_segments(self.rows.clean([pack_id]))
+        self._space.discard((pack_id, SEGMENT), while_held=False)
+
+    def forget(self, pack_ids: Collection[bytes]) -> None:
+        """Nobody needs these packs any more: rows and copies go; the segments are gone already."""
+        for stored in filter(None, map(self.rows.find, pack_ids)):
+            self.rows.forget([stored.pack_id])
+            self._space.forget((stored.pack_id, SEGMENT))
+            for number in range(OUTLINE, -(-stored.length // CHUNK)):
+                self._space.discard((stored.pack_id, number))
+
+    # What a user sees and wants
+
+    def figures(self) -> CacheFigures:
+        """How the cache stands."""
+        space = self._space
+        pinned = sum(size for key, size in space.sizes().items() if key[0] in space.pinned)
+        return CacheFigures(space.limit_bytes, space.used_bytes, pinned, self._hits, self._misses)
+
+    def evict(self) -> None:
+        """Delete all copies that may go."""
+        if not isinstance(self._source, NoSource):
+            self._space.trim(0)
+
+    def pin(self, barcode: str) -> None:
+        """Keep all copies of what a tape is read from."""
+        self.rows.pin(barcode, wanted=True)
+        self._note_pins()
+
+    def unpin(self, barcode: str) -> None:
+        """Let copies of a tape go again."""
+        self.rows.pin(barcode, wanted=False)
+        self._note_pins()
+        self._space.trim()
+
+    def _note_pins(self) -> None:
+        needed = [pack for barcode in self.rows.pins() for pack in self.rows.needed(barcode)]
+        self._space.pinned = frozenset(pack.pack_id for pack in needed)
+
+    # How it is done
+
+    def _look_around(self) -> None:
+        """Count what is here, the oldest first; what nobody knows is deleted."""
+        found: list[tuple[float, Key, Entry]] = []
+        for name in self._files.listdir(self._folder):
+            key, path = _key_of(name), self._folder / name
+            if key is None or self.rows.find(key[0]) is None:
+                self._files.unlink(path)
+            else:
+                usage = self._files.usage(path)
+                found.append((usage.modified_at, key, Entry(path, usage.allocated_bytes)))
+        found += self._segments(self.rows.clean())
+        for _, key, entry in sorted(found):
+            self._space.add(key, entry)
+        self._note_pins()
+        self._space.trim()
+
+    def _segments(self, pack_ids: Iterable[bytes]) -> Iterable[tuple[float, Key, Entry]]:
+        for pack_id in pack_ids:
+            path = self._path_of(pack_id)
+            with suppress(FileNotFoundError):
+                if path is not None:
+                    usage = self._files.usage(path)
+                    entry = Entry(path, usage.allocated_bytes)
+                    yield usage.modified_at, (pack_id, SEGMENT), entry
+
+    def _count_segments(self, pack_ids: Iterable[bytes]) -> None:
+        for _, key, entry in self._segments(pack_ids):
+            self._space.add(key, entry)
+
+    def _path(self, key: Key) -> Path:
+        part = "outline" if key[1] == OUTLINE else str(key[1])
+        return self._folder / f"{key[0].hex()}-{part}"
+
+    def _entry(self, key: Key, size: int) -> Entry:
+        """What a file of that size is going to take: file systems give whole pages."""
+        return Entry(self._path(key), -(-size // PAGE) * PAGE)
+
+    def _kept(self, key: Key, start: int, length: int) -> bytes | None:
+        """Bytes of a file in the cache, if it has them."""
+        if not self._space.hold(key):
+            return None
+        try:
+            data = read_file(self._files, self._path(key), start, length)
+        except FileNotFoundError:
+            self._miss(key)
+            return None
+        finally:
+            self._space.release(key)
+        if len(data) == length:
+            return data
+        self._space.discard(key)
+        return None
+
+    def _miss(self, key: Key) -> None:
+        """A file that should be there is not: unless it is on its way, somebody deleted it."""
+        with self._lock:
+            if key not in self._flights:
+                self._space.forget(key)
+
+    def _flight(self, key: Key) -> tuple["Future[bytes | None]", bool]:
+        """The fetching of a piece, and whether it is the caller who has to do it."""
+        with self._lock:
+            flight = self._flights.get(key)
+            if flight is not None:
+                return flight, False
+            flight = self._flights[key] = Future()
+            return flight, True
+
+    def _fly(self, flight: "Future[bytes | None]", stored: StoredPack, number: int) -> None:
+        """Fetch a piece and keep it; None is the outcome when there is no room to keep it."""
+        key, start = (stored.pack_id, number), number * CHUNK
+        size, data = min(CHUNK, stored.length - start), None
+        try:
+            if self._space.take(key, self._entry(key, size)):
+                try:
+                    data = _whole(self._source.fetch(stored, start, size), size)
+                    self._write(key, data)
+                except BaseException:
+                    self._space.forget(key)
+                    raise
+                finally:
+                    self._space.release(key)
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the piece gets it
+            self._land(key).set_exception(error)
+        else:
+            self._land(key).set_result(data)
+
+    def _land(self, key: Key) -> "Future[bytes | None]":
+        with self._lock:
+            return self._flights.pop(key)
+
+    def _write(self, key: Key, data: bytes) -> None:
+        """Keep a file for which room was taken; the disk may have none for it after all."""
+        path = self._path(key)
+        draft = path.with_name(path.name + ".new")
+        try:
+            fd = self._files.open(draft, create=True)
+            try:
+                write_all(self._files, fd, [data], 0)
+            finally:
+                self._files.close(fd)
+            self._files.rename(draft, path)
+        except OSError:
+            with suppress(OSError):
+                self._files.unlink(draft)
+            self._space.forget(key)
+
+    def _remove(self, key: Key, path: Path) -> None:
+        if key[1] == SEGMENT:
+            self._remove_segment(key[0], path)
+        else:
+            with suppress(FileNotFoundError):
+                self._files.unlink(path)
+
+    def _remove_segment(self, pack_id: bytes, path: Path) -> None:
+        """Delete a clean segment; its outline stays, so that others can refer to its blocks."""
+        outline, fact = outline_at(self._files, path, pack_id), self.rows.fact(pack_id)
+        if fact is not None:
+            mark_evicted(self._files, path.parent, fact.generation)
+        self.leases.end_all(pack_id)
+        with suppress(FileNotFoundError):
+            self._files.unlink(path)
+        key = pack_id, OUTLINE
+        if outline is not None and not self._space.has(key):
+            self._space.add(key, self._entry(key, len(outline)))
+            self._write(key, outline)
+
+    def _count(self, *, hit: bool) -> None:
+        with self._lock:
+            self._hits += hit
+            self._misses += not hit
+
+
+class PackReader:
+    """A pack that is read through the cache, by one thread."""
+
+    gone = False
+
+    def __init__(self, cache: PackCache, stored: StoredPack) -> None:
+        self._cache, self._stored = cache, stored
+        self._last = -1
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of the pack; raises UnreachableError and DamageError."""
+        pieces, end = [], min(offset + length, self._stored.length)
+        while offset < end:
+            number, start = divmod(offset, CHUNK)
+            size = min(end - offset, CHUNK - start)
+            if number == self._last + 1:
+                self._cache.fetch_ahead(self._stored, number)
+            self._last = number
+            pieces.append(self._cache.chunk(self._stored, number, start, size))
+            offset += size
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def doubt(self, start: int, end: int) -> None:
+        """What was read between these bytes is not what was written."""
+        self._cache.doubt(self._stored, start, end)
+
+    def close(self) -> None:
+        """Nothing is held between two readings."""
+
+
+def _proved(data: bytes, stored: StoredPack, hash_key: bytes, chain: bytes | None) -> Outline:
+    outline = decode_outline(data, stored)
+    prove(outline, hash_key, chain)
+    return outline
+
+
+def _whole(data: bytes, length: int) -> bytes:
+    if len(data) != length:
+        raise DamageError(f"the object store gave {len(data)} bytes for {length}")
+    return data
+
+
+def _key_of(name: str) -> Key | None:
+    """The key of a file in the cache; None for what is no such file."""
+    match = NAME.fullmatch(name)
+    if match is None:
+        return None
+    part = match[2]
+    return bytes.fromhex(match[1]), OUTLINE if part == "outline" else int(part)
