@@ -41,7 +41,7 @@ async def activate_gateway(service: Service, asked: Asked) -> Answer:
 
 
 async def describe_gateway_information(service: Service, asked: Asked) -> Answer:
-    """All there is to say."""
+    """Its name, its state, its portals, its tags."""
     information = service.gateway.about.information
     return _common(service) | {
         "GatewayTimezone": information.time_zone,
@@ -69,7 +69,7 @@ async def list_gateways(service: Service, asked: Asked) -> Answer:
 
 
 async def update_gateway_information(service: Service, asked: Asked) -> Answer:
-    """The name, the time zone and where logs go; only names count in this service."""
+    """The name and the time zone; a log group is only remembered."""
     if "GatewayCapacity" in asked:
         raise invalid_request(
             "ParametersNotImplemented", "GatewayCapacity is for file gateways; leave it out"
@@ -101,7 +101,7 @@ async def start_gateway(service: Service, asked: Asked) -> Answer:
 
 
 async def disable_gateway(service: Service, asked: Asked) -> Answer:
-    """Only a gateway that does not answer any more can be disabled, and this one does."""
+    """Refused: only one that does not answer any more can be disabled."""
     raise invalid_request(
         "OperationAborted",
         "the gateway is connected: DisableGateway is for one that does not work any more;"

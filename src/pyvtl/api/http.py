@@ -1,5 +1,6 @@
 """One POST of JSON 1.1 in, one answer out: limits, signature, operation, shape, in this order."""
 
+import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,6 +22,9 @@ log = structlog.get_logger()
 
 LARGEST_REQUEST: Final = 1 << 20
 """Bytes of a body; DescribeTapes with the names of 1,500 tapes has 150 KiB."""
+
+BODY_SECONDS: Final = 60
+"""How long a body may take."""
 
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 REQUEST_ID: Final = "x-amzn-RequestId"
@@ -62,9 +66,12 @@ class Api:
         if (request.content_length or 0) > LARGEST_REQUEST:
             _too_large()
         try:
-            body = await request.read()
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             _too_large()
+        except TimeoutError:
+            raise ApiError("RequestTimeoutException", "the body does not come") from None
         url = f"http://{request.headers['Host']}{request.raw_path}"
         verify(self._keys, claim, url, request.headers, body)
         return body

@@ -64,7 +64,7 @@ async def list_local_disks(service: Service, asked: Asked) -> Answer:
 
 
 async def add_disks(service: Service, asked: Asked) -> Answer:
-    """AddCache, AddUploadBuffer and AddWorkingStorage: there is no disk that is not in use."""
+    """Refused: there is no disk that is not in use."""
     for disk in asked["DiskIds"]:
         if disk not in USES:
             raise DiskNotFoundError(

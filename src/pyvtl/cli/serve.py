@@ -30,6 +30,19 @@ Advertised = Annotated[
     ),
 ]
 
+Api = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Serve the AWS Storage Gateway API here, or `off`."),
+]
+Store = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Upload tapes here: dir:PATH or s3://BUCKET/PREFIX."),
+]
+BufferLimit = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="The most of what is written that may wait for that."),
+]
+
 
 def serve(
     *,
@@ -39,18 +52,9 @@ def serve(
     ] = None,
     portal: Portals = None,
     advertise: Advertised = None,
-    api: Annotated[
-        str | None,
-        typer.Option(metavar="HOST:PORT", help="Serve the AWS Storage Gateway API here, or `off`."),
-    ] = None,
-    store: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Upload tapes here: dir:PATH or s3://BUCKET/PREFIX."),
-    ] = None,
-    upload_buffer_limit: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="The most of what is written that may wait for that."),
-    ] = None,
+    api: Api = None,
+    store: Store = None,
+    upload_buffer_limit: BufferLimit = None,
     insecure_no_auth: Annotated[
         bool | None,
         typer.Option("--insecure-no-auth", help="Serve other machines without CHAP."),
