@@ -16,9 +16,9 @@ from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.wrapping import Call, Result, Wrapper
 from pyvtl.gateway.errors import StoreUnavailableError
 from tests.pushing import noise
-from tests.sites import MIB, TAPE, Site
+from tests.sites import TAPE, Site
 
-WRITTEN: list[bytes | None] = [noise(MIB, 1), None, b"last", None]
+WRITTEN: list[bytes | None] = [noise(70_000), None, b"last", None]
 
 
 class CutOff(Wrapper):
