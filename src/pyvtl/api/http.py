@@ -3,19 +3,21 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from pyvtl.api.errors import INTERNAL, TOO_LARGE, ApiError, refused
 from pyvtl.api.model import operation_model, target_prefix
 from pyvtl.api.operations import OPERATIONS, run
 from pyvtl.api.service import Service
-from pyvtl.api.sigv4 import Keys, claimed, verify
+from pyvtl.api.sigv4 import Arrived, Keys, claimed, verify
 from pyvtl.api.validation import validated
+from pyvtl.gateway.control import control_application
 from pyvtl.gateway.errors import GatewayError
 
 log = structlog.get_logger()
@@ -27,6 +29,9 @@ BODY_SECONDS: Final = 60
 """How long a body may take."""
 
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
+CONTROL: Final = "/control"
+"""Under it are the requests of the control socket, for `pyvtl --endpoint`; they are signed, too."""
+
 REQUEST_ID: Final = "x-amzn-RequestId"
 TARGET: Final = "X-Amz-Target"
 
@@ -48,6 +53,7 @@ class Api:
         """What aiohttp serves."""
         app = web.Application(middlewares=[as_aws_answers], client_max_size=LARGEST_REQUEST)
         app.router.add_post("/", self.answer)
+        app.add_subapp(CONTROL, control_application(self._service.gateway, self._signed))
         return app
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -59,6 +65,16 @@ class Api:
         output = await run(row, self._service, asked)
         log.debug("api.answered", operation=row.name)
         return _response(output)
+
+    @property
+    def _signed(self) -> Middleware:
+        @web.middleware
+        async def signed(request: web.Request, handler: Handler) -> web.StreamResponse:
+            """Let a control request through whose signature is right."""
+            await self._verified(request)
+            return await handler(request)
+
+        return signed
 
     async def _verified(self, request: web.Request) -> bytes:
         """The body, once it is known who sent it; strangers are refused before it is read."""
@@ -73,24 +89,23 @@ class Api:
         except TimeoutError:
             raise ApiError("RequestTimeoutException", "the body does not come") from None
         url = f"http://{request.headers['Host']}{request.raw_path}"
-        verify(self._keys, claim, url, request.headers, body)
+        verify(self._keys, claim, Arrived(request.method, url, request.headers, body))
         return body
 
 
 @web.middleware
-async def as_aws_answers(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def as_aws_answers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Tell a refusal in AWS's words, and give every answer an id."""
     request_id = str(uuid.uuid4())
     answer = await _told(request, handler, request_id)
-    answer.headers[REQUEST_ID] = request_id
+    if not answer.prepared:
+        answer.headers[REQUEST_ID] = request_id
     return answer
 
 
 async def _told(
     request: web.Request,
-    handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    handler: Handler,
     request_id: str,
 ) -> web.StreamResponse:
     target = request.headers.get(TARGET)

@@ -52,6 +52,16 @@ class Claim:
     time: str
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A request; `url` has path and query as they came."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class _Signer(SigV4Auth):  # type: ignore[misc]  # botocore carries no types
     """Signs those headers that the client signed, and the body that has arrived."""
 
@@ -90,23 +100,23 @@ def claimed(keys: Keys, headers: Mapping[str, str], now: datetime) -> Claim:
     return Claim(key, signed, match["signature"], time)
 
 
-def verify(keys: Keys, claim: Claim, url: str, headers: Mapping[str, str], body: bytes) -> None:
-    """Raise ApiError unless the signature is that of this request.  `url` has path and query."""
-    given = headers.get(CONTENT_HASH)
+def verify(keys: Keys, claim: Claim, arrived: Arrived) -> None:
+    """Raise ApiError unless the signature is that of what has arrived."""
+    given, body = arrived.headers.get(CONTENT_HASH), arrived.body
     if given is not None and not hmac.compare_digest(
         given.encode(), sha256(body).hexdigest().encode()
     ):
         _wrong("The value passed in x-amz-content-sha256 does not match the body.")
-    if not hmac.compare_digest(_signature(keys, claim, url, headers, body), claim.signature):
+    request = AWSRequest(arrived.method, arrived.url, arrived.headers, body)
+    if not hmac.compare_digest(_signature(keys, claim, request), claim.signature):
         _wrong(
             "The request signature we calculated does not match the signature you provided. Check"
             " your AWS Secret Access Key and signing method."
         )
 
 
-def _signature(keys: Keys, claim: Claim, url: str, headers: Mapping[str, str], body: bytes) -> str:
+def _signature(keys: Keys, claim: Claim, request: Any) -> str:
     """What the signature has to be; none for headers that are not text."""
-    request = AWSRequest("POST", url, headers, body)
     request.context["timestamp"] = claim.time
     signer = _Signer(keys, claim.signed_headers)
     try:

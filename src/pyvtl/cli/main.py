@@ -15,6 +15,7 @@ from pyvtl.cli import (
     library,
     policy,
     pool,
+    remote,
     serve,
     store,
     tape,
@@ -53,8 +54,17 @@ def pyvtl(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Talk to the server with its API there, instead of the one on --data-dir; with the"
+            " keys that AWS's tools find.",
+        ),
+    ] = None,
 ) -> None:
     """A virtual tape library: iSCSI tape drives and a changer for any Linux host."""
+    remote.ENDPOINT.set(endpoint)
 
 
 def main() -> None:

@@ -23,12 +23,13 @@ An error has a status of 4xx or 5xx and a body {"error": name, "message": text}.
 """
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from pydantic import TypeAdapter
 
 from pyvtl.gateway.control_life import TAPE, Body, LifeHandlers, answer, body
@@ -130,9 +131,7 @@ def _barcode(request: web.Request) -> str:
 
 
 @web.middleware
-async def errors_as_json(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Tell a refusal by name and reason."""
     try:
         return await handler(request)
@@ -155,14 +154,20 @@ async def _end(life: LifeCycle) -> None:
     life.events.end()
 
 
-@asynccontextmanager
-async def serve_control(listener: socket.socket, gateway: Gateway) -> AsyncIterator[None]:
-    """Answer requests on a listening socket, which is closed at the end."""
-    app = web.Application(middlewares=[errors_as_json], client_max_size=LARGEST_REQUEST)
+def control_application(gateway: Gateway, *before: Middleware) -> web.Application:
+    """What answers all of these requests, once `before` has let one through."""
+    middlewares = [*before, errors_as_json]
+    app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     for handlers in (Handlers(gateway), LifeHandlers(gateway.life), SettingsHandlers(gateway)):
         app.add_routes(handlers.routes())
     app.on_shutdown.append(lambda _app: _end(gateway.life))
-    runner = web.AppRunner(app, access_log=None)
+    return app
+
+
+@asynccontextmanager
+async def serve_control(listener: socket.socket, gateway: Gateway) -> AsyncIterator[None]:
+    """Answer requests on a listening socket, which is closed at the end."""
+    runner = web.AppRunner(control_application(gateway), access_log=None)
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()

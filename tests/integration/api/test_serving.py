@@ -1,6 +1,9 @@
 """How the API is served: its keys, HTTPS, and what stands in the way."""
 
+import asyncio
+import json
 import ssl
+import subprocess
 from pathlib import Path
 
 import aiohttp
@@ -14,6 +17,7 @@ from pyvtl.config.model import Config
 from pyvtl.gateway.errors import GatewayError
 from tests.api_client import KEY_ID, Served, client, config
 from tests.s3_server import certificate
+from tests.serving import ENVIRONMENT, PYVTL
 
 
 def api(folder: Path, **settings: object) -> Config:
@@ -110,3 +114,52 @@ async def test_other_machines_are_warned_of(
     async with Gateway(settings) as gateway, serve_api(gateway) as endpoint:
         assert endpoint is not None
     assert "api.open" in capsys.readouterr().out
+
+
+def elsewhere(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """One `pyvtl` command of somebody who has no data folder here."""
+    return subprocess.run(
+        [*PYVTL, *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=ENVIRONMENT
+        | {"HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"}
+        | environment,
+    )
+
+
+async def test_commands_reach_a_server_elsewhere_with_its_keys(tmp_path: Path) -> None:
+    async with Gateway(api(tmp_path)) as gateway, serve_api(gateway) as endpoint:
+        assert endpoint is not None
+        keys = {"AWS_SHARED_CREDENTIALS_FILE": str(endpoint.credentials)}
+        at = ("--endpoint", endpoint.url)
+        made = ("tape", "create", "--barcode", "FAR00001", "--size", "1GiB", "--json")
+        done = await asyncio.to_thread(lambda: elsewhere(*at, *made, **keys))
+        assert done.returncode == 0, done.stderr
+        assert [row["barcode"] for row in json.loads(done.stdout)] == ["FAR00001"]
+        done = await asyncio.to_thread(lambda: elsewhere(*at, "tape", "show", "NOWHERE1", **keys))
+        assert (done.returncode, done.stderr) == (1, "pyvtl: there is no tape NOWHERE1\n")
+        done = await asyncio.to_thread(lambda: elsewhere(*at, "tape", "list"))
+        assert (done.returncode, "there are no keys" in done.stderr) == (1, True)
+        wrong = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": "wrong"}
+        done = await asyncio.to_thread(lambda: elsewhere(*at, "tape", "list", **wrong))
+        assert done.returncode == 1
+        assert done.stderr.startswith("pyvtl: The security token included in the request")
+
+
+async def test_control_requests_without_a_signature_are_refused(tmp_path: Path) -> None:
+    async with Gateway(api(tmp_path)) as gateway, serve_api(gateway) as endpoint:
+        assert endpoint is not None
+        async with aiohttp.ClientSession() as session:
+            for method, path in (("GET", "/control/tapes"), ("DELETE", "/control/gateway")):
+                answer = await session.request(method, endpoint.url + path)
+                told = json.loads(await answer.read())
+                assert answer.status == 400
+                assert told["__type"] == "MissingAuthenticationTokenException"
+        assert gateway.about.information.state == "RUNNING"
+
+
+def test_what_is_no_endpoint_is_wrong_usage() -> None:
+    done = elsewhere("--endpoint", "nowhere:3261", "tape", "list")
+    assert (done.returncode, "write like http://HOST:3261" in done.stderr) == (2, True)
