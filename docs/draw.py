@@ -1,15 +1,18 @@
-"""Draw docs/protocol.md from the tables that the code runs on: `python docs/draw.py`."""
+"""Draw pages of docs/ from the tables that the code runs on: `python docs/draw.py`."""
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pyvtl.gateway.states import TRANSITIONS as LIFE
+from pyvtl.gateway.states import Happening, Status
 from pyvtl.iscsi.codes import LoginStage
 from pyvtl.iscsi.keys import KEYS, Key, Phase
 from pyvtl.iscsi.login import TRANSITIONS
 from pyvtl.iscsi.values import Result, both, either, first_common, maximum, minimum
 
 PAGE = Path(__file__).with_name("protocol.md")
+LIFE_PAGE = Path(__file__).with_name("life-cycle.md")
 
 INTRODUCTION = """\
 # The iSCSI login, as the code has it
@@ -30,6 +33,16 @@ KEYS_HEADING = """\
 A key without a result is declared, not negotiated.
 """
 
+LIFE_INTRODUCTION = """\
+# The life of a tape, as the code has it
+
+This page is drawn by `docs/draw.py` from `TRANSITIONS` in `src/pyvtl/gateway/states.py`; a test
+fails when it is stale. [operations.md](operations.md#the-archive) says what it means for users.
+
+Whatever is not an arrow here is refused, with what to do first. A change is durable before it
+counts; a gateway that is killed goes on with what each state asks for.
+"""
+
 RESULTS: dict[Result | None, str] = {
     minimum: "minimum",
     maximum: "maximum",
@@ -43,6 +56,30 @@ RESULTS: dict[Result | None, str] = {
 def page() -> str:
     """The whole page."""
     return "\n".join([INTRODUCTION, *_states(), "", KEYS_HEADING, *_keys(), ""])
+
+
+def life_page() -> str:
+    """The page about the states of a tape."""
+    return "\n".join([LIFE_INTRODUCTION, *_life(), "", *_happenings(), ""])
+
+
+def _life() -> Iterator[str]:
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    for status in Status:
+        yield f'    state "{status.value}" as {status.name}'
+    yield "    [*] --> CREATING"
+    for (before, happening), after in LIFE.items():
+        yield f"    {before.name} --> {after.name}: {happening.name.lower().replace('_', ' ')}"
+    yield "    DELETED --> [*]"
+    yield "```"
+
+
+def _happenings() -> Iterator[str]:
+    yield "| What happens | that is |"
+    yield "|---|---|"
+    for happening in Happening:
+        yield f"| {happening.name.lower().replace('_', ' ')} | {happening.value} |"
 
 
 def _states() -> Iterator[str]:
@@ -84,8 +121,9 @@ def _flags(names: str | None) -> str:
 
 
 def main() -> int:
-    """Write the page."""
+    """Write the pages."""
     PAGE.write_text(page())
+    LIFE_PAGE.write_text(life_page())
     return 0
 
 

@@ -232,7 +232,7 @@ class DiskInHand(LocalFiles):
 
     def fallocate(self, fd: int, offset: int, length: int) -> None:
         self._call("fallocate")
-        LocalFiles.fallocate(fd, offset, length)
+        super().fallocate(fd, offset, length)
 
     def fdatasync(self, fd: int) -> None:  # type: ignore[override] # a static method there
         self._call("fdatasync")

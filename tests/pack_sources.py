@@ -1,6 +1,6 @@
 """An object store in memory, as far as reading packs goes: it can be slow, away, and wrong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from threading import Event, Lock
 
@@ -34,11 +34,13 @@ class MemorySource:
         self._lock = Lock()
 
     def put(self, files: FileLayer, path: Path) -> StoredPack:
-        """Put a closed segment into the store."""
+        """Put a closed segment into the store, which takes each pack only once."""
         pack_id = pack_id_of(path.name)
-        data, outline = read_file(files, path), outline_at(files, path, pack_id)
-        assert outline is not None, f"{path} is closed"
-        self.packs[pack_id], self.maps[pack_id] = data, outline
+        if pack_id not in self.packs:
+            outline = outline_at(files, path, pack_id)
+            assert outline is not None, f"{path} is closed"
+            self.packs[pack_id], self.maps[pack_id] = read_file(files, path), outline
+        data, outline = self.packs[pack_id], self.maps[pack_id]
         return StoredPack(pack_id, "0" * 8, len(data), crc32c(data), "maps/x", 0, len(outline))
 
     def fetch(self, pack: StoredPack, start: int, length: int) -> bytes:
@@ -77,3 +79,11 @@ def push(vault: Vault, path: Path, source: MemorySource, barcode: str) -> None:
 
 def flip_a_bit(data: bytes, at: int = 5000) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def allocated(path: Path, packs: Collection[str] | None = None) -> int:
+    """What the cache of a data folder, and segments (of these packs), take of the disk."""
+    found = [
+        file for file in path.glob("tapes/*/*.segment") if packs is None or file.stem[9:] in packs
+    ]
+    return sum(file.stat().st_blocks * 512 for file in [*found, *path.glob("cache/*")])

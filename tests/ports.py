@@ -11,7 +11,7 @@ def free_port() -> int:
         return port
 
 
-def wait_for_port(port: int, seconds: float = 10) -> None:
+def wait_for_port(port: int, seconds: float = 60) -> None:
     """Return once something accepts connections there; TimeoutError when nothing does."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -20,21 +21,27 @@ from pyvtl.media.memory import MemoryMedium
 from pyvtl.store.files import LocalFiles
 from pyvtl.store.format import AttributesFrame
 from pyvtl.store.loading import TapeFolder
+from tests.evicted_medium import EvictedMedium
+from tests.pack_sources import MemorySource
 
 BEGINNING = Position()
 Objects = Sequence[Record | Filemark]
 
 
-@pytest.fixture(params=["memory", "cartridge", "encrypted"])
+@pytest.fixture(params=["memory", "cartridge", "encrypted", "evicted"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Medium]]:
     """Opens the same medium again and again."""
     media: list[Medium] = []
+    source = MemorySource()
     if request.param == "memory":
         memory = MemoryMedium("DEMO01L5", 1 << 30)
         yield lambda: memory
         return
 
     def load() -> Medium:
+        if request.param == "evicted":
+            media.append(cast("Medium", EvictedMedium(tmp_path, "DEMO01L5", source)))
+            return media[-1]
         folder = TapeFolder(LocalFiles(), tmp_path, bytes(32), bytes(16), "DEMO01L5", 1 << 20)
         if request.param == "encrypted":
             folder = folder.encrypted(bytes(32))

@@ -15,11 +15,13 @@ from pyvtl.cloud.names import key_key, key_prefix, pack_key
 from pyvtl.cloud.objects import ObjectStore, listing
 from pyvtl.cloud.pulling import Pulled
 from pyvtl.cloud.pushing import Pushed
+from pyvtl.cloud.tape_keys import shred_key
+from pyvtl.cloud.wrapping import Call
 from pyvtl.media.checking import StoreCheck
 from pyvtl.media.medium import MediumError, Position
 from pyvtl.store.dedup import Scope
 from pyvtl.store.keys import Secret
-from tests.faulty_store import FailsOnce
+from tests.faulty_store import FailsOnce, Recorded
 from tests.pushing import BLANK, MIB, TAPE, Gateway, check_promises, manifest_of, noise
 from tests.s3_clients import bucket_on
 from tests.seaweed import Seaweed
@@ -168,6 +170,34 @@ async def test_a_shredding_that_fails_at_any_call_is_done_by_the_next_push(
         assert await gateway.push(store) == [Pushed(TAPE, shredded=True)]
         assert [entry.key async for entry in listing(store, key_prefix(TAPE))] == []
     assert fail_at > 3
+
+
+async def test_a_tape_that_is_shredded_at_any_call_of_its_push_leaves_no_key(
+    locked: Gateway, tmp_path: Path
+) -> None:
+    """The push has the key in memory, and may send it after the shredding."""
+    stop_at, made = 0, 1
+    while made > stop_at:
+        stop_at += 1
+        store = MemoryStore()
+        made = await shredded_during(locked, store, stop_at)
+        assert [entry.key async for entry in listing(store, key_prefix(TAPE))] == []
+        await check_promises(store, TAPE)
+    assert stop_at > 6
+
+
+async def shredded_during(gateway: Gateway, store: ObjectStore, stop_at: int) -> int:
+    """Push, and destroy the key in the store before that call; gives how many there were."""
+    made = 0
+
+    async def shred(_call: Call) -> None:
+        nonlocal made
+        made += 1
+        if made == stop_at:
+            await shred_key(store, TAPE)
+
+    await gateway.push(Recorded(store, shred))
+    return made
 
 
 async def test_a_key_that_is_missing_or_changed_is_told_and_nothing_is_pulled(

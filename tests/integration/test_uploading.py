@@ -23,7 +23,12 @@ from tests.tapes import contents
 from tests.waiting import until
 
 TAPE = "TAPE0001"
-QUICK = {"idle_seconds": 0.05, "recovery_point_seconds": 30, "segment_size": 4 * MIB}
+QUICK = {
+    "idle_seconds": 0.05,
+    "recovery_point_seconds": 30,
+    "segment_size": 4 * MIB,
+    "retry_seconds": 0.1,
+}
 BLOCK = 65536
 
 

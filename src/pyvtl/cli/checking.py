@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pyvtl.cli import upkeep
 from pyvtl.cli.failure import CommandError
+from pyvtl.cli.object_store import Url, settings
 from pyvtl.cli.options import ConfigFile, DataDir, Json
 from pyvtl.cli.output import Column, Row, print_rows, progress_bar, size, tell
 from pyvtl.cli.secret import master_secret
+from pyvtl.cli.store_check import How, check_store
 
 if TYPE_CHECKING:
+    from pyvtl.cloud.checking import StoreFinding
     from pyvtl.media.checking import Amount, Finding
     from pyvtl.store.keys import Secret
 
@@ -29,16 +33,19 @@ def _what(row: Row) -> str:
 COLUMNS = (_text("tape"), _text("pack"), Column("WHAT", _what), _text("repair"))
 
 
-def rebuild(data_dir: DataDir, config: ConfigFile = None) -> None:
+def rebuild(data_dir: DataDir, url: Url = None, config: ConfigFile = None) -> None:
     """Make the catalog anew from the tapes themselves.  No server may be running.
 
-    How much is on an encrypted tape is learned now only with the key that the settings name.
+    What of them is in the object store alone is learned from there: name it with --store.  How
+    much is on an encrypted tape is learned now only with the key that the settings name.
     """
     from pyvtl.media.rebuilding import rebuild_catalog
 
     with _alone(data_dir):
         found = rebuild_catalog(data_dir, secret=_secret(data_dir, config))
     print(f"the catalog of {data_dir} was made anew from {found} tapes")
+    if url is not None:
+        upkeep.restore_evicted(settings(url, data_dir, config))
 
 
 def rebuild_dedup_index(
@@ -71,10 +78,13 @@ def check(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what --repair would do.")
     ] = False,
+    url: Url = None,
     config: ConfigFile = None,
     as_json: Json = False,
 ) -> None:
     """Hold catalog, labels and segments against each other.  No server may be running.
+
+    With --store also heads, recovery points, maps, packs and keys in the object store.
 
     Exit status 0: nothing is wrong, or only what a crash leaves and the next start puts right.
     Encrypted tapes are proved with the key that the settings name.
@@ -91,8 +101,12 @@ def check(
         if planned and not dry_run:
             mend(data_dir, found, secret)
             found = _findings(data_dir, secret, read_data=read_data)
-        _print(found, amount_of(data_dir), as_json=as_json)
-    wrong = sum(not finding.harmless for finding in found)
+        rows = [_row(finding) for finding in found]
+        if url is not None:
+            how = How(read_data=read_data, repair=repair, dry_run=dry_run)
+            rows += map(_row, check_store(settings(url, data_dir, config), how))
+        _print(rows, amount_of(data_dir), as_json=as_json)
+    wrong = sum(not row["harmless"] for row in rows)
     if wrong:
         raise CommandError(f"{wrong} things are wrong" if wrong > 1 else "one thing is wrong")
 
@@ -123,8 +137,7 @@ def _findings(data_dir: Path, secret: "Secret | None", *, read_data: bool) -> "l
         return list(check.findings())
 
 
-def _print(found: "list[Finding]", of: "Amount", *, as_json: bool) -> None:
-    rows = [_row(finding) for finding in found]
+def _print(rows: list[Row], of: "Amount", *, as_json: bool) -> None:
     if rows or as_json:
         print_rows(rows, COLUMNS, as_json=as_json)
         return
@@ -132,6 +145,6 @@ def _print(found: "list[Finding]", of: "Amount", *, as_json: bool) -> None:
     print(f"nothing is wrong ({checked})")
 
 
-def _row(finding: "Finding") -> Row:
+def _row(finding: "Finding | StoreFinding") -> Row:
     row = asdict(finding)
     return {"tape": row.pop("barcode"), **row}

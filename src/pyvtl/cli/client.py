@@ -20,8 +20,8 @@ TIMEOUT_SECONDS = 600
 class _UnixConnection(HTTPConnection):
     """HTTP over a Unix domain socket."""
 
-    def __init__(self, path: Path, timeout: float | None = TIMEOUT_SECONDS) -> None:
-        super().__init__("localhost", timeout=timeout)
+    def __init__(self, path: Path, timeout_seconds: float | None = TIMEOUT_SECONDS) -> None:
+        super().__init__("localhost", timeout=timeout_seconds)
         self._path = path
 
     def connect(self) -> None:
@@ -45,8 +45,9 @@ def server_runs(data_dir: Path) -> bool:
 class Client:
     """Requests to the server that holds a data folder, or to the one at the endpoint."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir
+    def __init__(self, data_dir: Path, timeout_seconds: float | None = TIMEOUT_SECONDS) -> None:
+        """Without a time an answer is waited for as long as the server lives."""
+        self.data_dir, self._timeout_seconds = data_dir, timeout_seconds
         self._endpoint = remote.ENDPOINT.get()
 
     def get(self, path: str) -> Any:
@@ -63,7 +64,7 @@ class Client:
 
     def stream(self, path: str) -> Iterator[Any]:
         """The data of server-sent events, as they come."""
-        connection = self._connection(timeout=None)
+        connection = self._connection(timeout_seconds=None)
         with self._telling_failures(), closing(connection):
             self._send(connection, "GET", path, None)
             for line in connection.getresponse():
@@ -72,7 +73,7 @@ class Client:
 
     def _request(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's data.  Raises CommandError if there is no server, or if it refuses."""
-        connection = self._connection(TIMEOUT_SECONDS)
+        connection = self._connection(self._timeout_seconds)
         with self._telling_failures(), closing(connection):
             self._send(connection, method, path, None if body is None else json.dumps(body))
             response = connection.getresponse()
@@ -81,10 +82,10 @@ class Client:
             raise CommandError(answer["message"])
         return answer
 
-    def _connection(self, timeout: float | None) -> HTTPConnection:
+    def _connection(self, timeout_seconds: float | None) -> HTTPConnection:
         if self._endpoint is not None:
-            return remote.connect(self._endpoint, timeout)
-        return _UnixConnection(self.data_dir / SOCKET_NAME, timeout)
+            return remote.connect(self._endpoint, timeout_seconds)
+        return _UnixConnection(self.data_dir / SOCKET_NAME, timeout_seconds)
 
     def _send(self, connection: HTTPConnection, method: str, path: str, body: str | None) -> None:
         if self._endpoint is None:

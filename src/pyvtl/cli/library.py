@@ -7,7 +7,7 @@ import typer
 from pyvtl.cli.client import Client
 from pyvtl.cli.gateway import print_one
 from pyvtl.cli.options import DataDir, Json
-from pyvtl.cli.output import Column, Row, print_rows
+from pyvtl.cli.output import Column, Row, print_rows, size
 
 app = typer.Typer(help="What the library is made of, and who uses it.", no_args_is_help=True)
 
@@ -62,4 +62,16 @@ def status(data_dir: DataDir, as_json: Json = False) -> None:
             f"{what.replace('_', ' ').replace('import export', 'import/export')}: "
             f"{count['full']} of {count['total']} full"
         )
+    if answer["store"] is not None:
+        _print_store(answer["store"])
     print_rows(answer["devices"], DEVICES)
+
+
+def _print_store(store: Row) -> None:
+    state = "reachable" if store["reachable"] else "NOT REACHABLE"
+    reason = "" if store["reachable"] else f": {store['reason']}"
+    print(f"object store {store['url']}: {state} since {store['since']}{reason}")
+    used, limit = store["upload_buffer_used_bytes"], store["upload_buffer_limit_bytes"]
+    print(f"upload buffer: {size(used)} of {size(limit)}")
+    if store["oldest_dirty_seconds"] is not None:
+        print(f"not in the store yet: for {store['oldest_dirty_seconds']} seconds at most")

@@ -8,6 +8,7 @@ import typer
 from pyvtl import __version__
 from pyvtl.cli import (
     bandwidth,
+    cache,
     chap,
     config,
     events,
@@ -39,6 +40,7 @@ app.add_typer(library.app, name="library")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(chap.app, name="chap")
 app.add_typer(bandwidth.app, name="bandwidth")
+app.add_typer(cache.app, name="cache")
 app.add_typer(store.app, name="store")
 app.add_typer(config.app, name="config")
 

@@ -60,7 +60,7 @@ def tell(sentence: str) -> None:
 
 
 @contextmanager
-def progress_bar(label: str, total_bytes: int) -> Iterator[Callable[[int], object]]:
+def progress_bar(label: str, total_bytes: int | None) -> Iterator[Callable[[int], object]]:
     """A bar on a terminal's stderr, else nothing; gives what to call with bytes done."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn

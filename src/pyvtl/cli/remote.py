@@ -14,13 +14,13 @@ SERVICE = "storagegateway"
 USUAL_REGION = "us-east-1"
 
 
-def connect(endpoint: str, timeout: float | None) -> HTTPConnection:
+def connect(endpoint: str, timeout_seconds: float | None) -> HTTPConnection:
     """A connection yet to be made."""
     url = urlsplit(endpoint)
     kinds: dict[str, type[HTTPConnection]] = {"http": HTTPConnection, "https": HTTPSConnection}
     if url.scheme not in kinds or not url.hostname or url.path not in ("", "/"):
         raise UsageError(f"{endpoint!r} is no endpoint; write like http://HOST:3261")
-    return kinds[url.scheme](url.netloc, timeout=timeout)
+    return kinds[url.scheme](url.netloc, timeout=timeout_seconds)
 
 
 def signed_headers(endpoint: str, method: str, path: str, body: str | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ import typer
 
 from pyvtl.cli.client import server_runs
 from pyvtl.cli.failure import CommandError
+from pyvtl.cli.object_store import opened_in_store, settings
 from pyvtl.cli.options import DATA_DIR_VARIABLE, ConfigFile, Json
 from pyvtl.cli.output import Column, Row, print_rows, progress_bar, size, tell
 from pyvtl.cli.secret import master_secret
@@ -61,6 +62,13 @@ Folder = Annotated[
     ),
 ]
 
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store", metavar="URL", help="Read from there instead: dir:PATH or s3://BUCKET/PREFIX."
+    ),
+]
+
 
 def cat(
     barcode: Barcode,
@@ -68,15 +76,18 @@ def cat(
     number: Annotated[
         int, typer.Option("--file", min=0, help="Which file; filemarks end them, 0 is the first.")
     ] = 0,
+    *,
+    url: Store = None,
     config: ConfigFile = None,
 ) -> None:
     """Write the record bytes of one file of a tape to the standard output.
 
     Needs no server, and changes nothing in the data folder: `pyvtl tape cat TAPE01 | tar t`.
+    With --store the tape is read from there, at its last recovery point, without a data folder.
     The key of an encrypted tape is taken from the settings, as `serve` takes it.
     """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Who reads no more has had enough: no error.
-    with _opened(data_dir, barcode, config) as contents:
+    with _opened(data_dir, barcode, url, config) as contents:
         file = _file(contents, barcode, number)
         _, damage = _write(contents, file, sys.stdout.buffer)
         sys.stdout.buffer.flush()
@@ -87,15 +98,18 @@ def extract(
     barcode: Barcode,
     data_dir: Folder,
     output: Annotated[Path, typer.Option(help="Folder for the files.", file_okay=False)],
+    *,
+    url: Store = None,
     config: ConfigFile = None,
     as_json: Json = False,
 ) -> None:
     """Write every file of a tape to a file of its own: file-0000.bin and so on.
 
     Needs no server, and changes nothing in the data folder.  Files that exist are not replaced.
+    With --store the tape is read from there, at its last recovery point, without a data folder.
     The key of an encrypted tape is taken from the settings, as `serve` takes it.
     """
-    with _opened(data_dir, barcode, config) as contents:
+    with _opened(data_dir, barcode, url, config) as contents:
         try:
             output.mkdir(parents=True, exist_ok=True)
             rows = list(_extracted(contents, barcode, output))
@@ -106,7 +120,20 @@ def extract(
 
 
 @contextmanager
-def _opened(data_dir: Path, barcode: str, config: Path | None) -> "Iterator[TapeContents]":
+def _opened(
+    data_dir: Path, barcode: str, url: str | None, config: Path | None
+) -> "Iterator[TapeContents]":
+    opened = (
+        _opened_here(data_dir, barcode, config)
+        if url is None
+        else opened_in_store(barcode, settings(url, None, config))
+    )
+    with opened as contents:
+        yield contents
+
+
+@contextmanager
+def _opened_here(data_dir: Path, barcode: str, config: Path | None) -> "Iterator[TapeContents]":
     from pyvtl.media.medium import MediumError
     from pyvtl.media.rescue import is_encrypted, tape_contents
 

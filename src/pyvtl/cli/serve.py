@@ -29,18 +29,26 @@ Advertised = Annotated[
         help="Tell initiators this address, for containers and NAT; may be given several times.",
     ),
 ]
-
-Api = Annotated[
-    str | None,
-    typer.Option(metavar="HOST:PORT", help="Serve the AWS Storage Gateway API here, or `off`."),
-]
 Store = Annotated[
     str | None,
     typer.Option(metavar="URL", help="Upload tapes here: dir:PATH or s3://BUCKET/PREFIX."),
 ]
-BufferLimit = Annotated[
+UploadBufferLimit = Annotated[
     str | None,
     typer.Option(metavar="SIZE", help="The most of what is written that may wait for that."),
+]
+CacheLimit = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="The most of what is uploaded that is kept here too."),
+]
+LogLevel = Annotated[
+    str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")
+]
+LogFormat = Annotated[str | None, typer.Option(metavar="FORMAT", help="auto, console or json.")]
+
+Api = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Serve the AWS Storage Gateway API here, or `off`."),
 ]
 
 
@@ -54,7 +62,8 @@ def serve(
     advertise: Advertised = None,
     api: Api = None,
     store: Store = None,
-    upload_buffer_limit: BufferLimit = None,
+    upload_buffer_limit: UploadBufferLimit = None,
+    cache_limit: CacheLimit = None,
     insecure_no_auth: Annotated[
         bool | None,
         typer.Option("--insecure-no-auth", help="Serve other machines without CHAP."),
@@ -63,12 +72,8 @@ def serve(
         int, typer.Option(min=0, help="Make so many tapes if the library has none.")
     ] = 0,
     size: Annotated[str, typer.Option(metavar="SIZE", help="Capacity of those tapes.")] = "100GiB",
-    log_level: Annotated[
-        str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")
-    ] = None,
-    log_format: Annotated[
-        str | None, typer.Option(metavar="FORMAT", help="auto, console or json.")
-    ] = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
 ) -> None:
     """Serve the tape library until SIGTERM or Ctrl-C.
 
@@ -84,6 +89,7 @@ def serve(
         },
         "api": {"listen": api},
         "store": {"url": store, "upload_buffer_limit": upload_buffer_limit},
+        "cache": {"limit": cache_limit},
         "logs": {"level": log_level, "format": log_format},
     }
     settings = load(file, flags)
@@ -91,7 +97,10 @@ def serve(
         size_bytes = parse_size(size)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--size") from None
-    asyncio.run(_serve(settings.config, tapes, size_bytes))
+    import uvloop  # here, so that no other command waits for it
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings.config, tapes, size_bytes))
 
 
 async def _serve(config: "Config", tapes: int, size_bytes: int) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyvtl.cli import checking, sync
+from pyvtl.cli import checking, sync, upkeep
 from pyvtl.cli.config import load
 from pyvtl.cli.failure import CommandError, UsageError
 from pyvtl.cli.options import ConfigFile, Json
@@ -35,6 +35,9 @@ FINDINGS = (
 
 app.command("push")(sync.push)
 app.command("pull")(sync.pull)
+app.command("attach")(upkeep.attach)
+app.command("adopt")(upkeep.adopt)
+app.command("collect")(upkeep.collect)
 
 
 @app.callback()

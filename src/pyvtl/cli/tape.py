@@ -169,3 +169,18 @@ def shred(barcodes: Barcodes, data_dir: DataDir) -> None:
     client = Client(data_dir)
     for barcode in barcodes:
         client.post(f"/tapes/{barcode}/shred")
+
+
+@app.command()
+def recover(
+    barcode: Barcode,
+    data_dir: DataDir,
+    new: Annotated[str, typer.Option("--as", metavar="BARCODE", help="Barcode of the new tape.")],
+) -> None:
+    """Copy what this gateway has of a fenced tape to a new tape.
+
+    A tape is fenced when another gateway has taken it over.  It has to be in a slot, and stays as
+    it is; `delete` removes it when the copy is good.
+    """
+    body = {"barcode": new}
+    Client(data_dir, timeout_seconds=None).post(f"/tapes/{barcode}/recover", body)

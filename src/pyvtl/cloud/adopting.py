@@ -2,10 +2,10 @@
 
 from pyvtl.cloud.documents import GatewayDocument, decode, encode
 from pyvtl.cloud.errors import NotFoundError, PreconditionFailedError, UnavailableError
-from pyvtl.cloud.heads import read_head
+from pyvtl.cloud.heads import read_document, read_head
 from pyvtl.cloud.names import GATEWAYS, gateway_key
 from pyvtl.cloud.objects import STANDARD, ObjectStore, Unchanged, listing
-from pyvtl.cloud.refusals import RefusedTapeError
+from pyvtl.cloud.refusals import FencedError, RefusedTapeError
 from pyvtl.cloud.taking import barcodes
 
 
@@ -53,6 +53,16 @@ async def _read(store: ObjectStore, gateway: str) -> tuple[GatewayDocument, str]
     except NotFoundError:
         raise RefusedAdoptionError(f"the store knows no gateway {gateway}") from None
     return decode(GatewayDocument, key, content.data), content.info.etag
+
+
+async def check_not_adopted(store: ObjectStore, gateway: str) -> None:
+    """Raise FencedError if another gateway took this one for lost."""
+    known = await read_document(store, GatewayDocument, gateway_key(gateway))
+    if known is not None and known.adopted_by is not None:
+        raise FencedError(
+            f"gateway {gateway} was taken for lost and adopted by {known.adopted_by}: nothing"
+            " is sent from here any more, and all that is here stays here; use a new data folder"
+        )
 
 
 async def prefixes_of(store: ObjectStore, gateway: str) -> set[str]:

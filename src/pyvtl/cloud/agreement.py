@@ -3,12 +3,13 @@
 import asyncio
 from pathlib import Path
 
+from pyvtl.cloud.adopting import check_not_adopted
 from pyvtl.cloud.documents import GatewayDocument, Repository, decode, encode
 from pyvtl.cloud.errors import PreconditionFailedError, UnavailableError
 from pyvtl.cloud.heads import read_document
 from pyvtl.cloud.names import REPOSITORY, gateway_key
 from pyvtl.cloud.objects import STANDARD, Absent, ObjectStore
-from pyvtl.cloud.refusals import FencedError, ForeignRepositoryError
+from pyvtl.cloud.refusals import ForeignRepositoryError
 from pyvtl.store.files import LocalFiles, read_file, write_file
 from pyvtl.store.repository import REPOSITORY as LOCAL
 from pyvtl.store.repository import TAPES, repository_key
@@ -33,17 +34,7 @@ async def join(store: ObjectStore, gateway: str, folder: Path, there: Repository
     try:
         await store.put(gateway_key(gateway), encode(document), Absent(), storage_class=STANDARD)
     except PreconditionFailedError:
-        await _check_not_adopted(store, gateway)
-
-
-async def _check_not_adopted(store: ObjectStore, gateway: str) -> None:
-    """Raise FencedError if another gateway took this one for lost."""
-    known = await read_document(store, GatewayDocument, gateway_key(gateway))
-    if known is not None and known.adopted_by is not None:
-        raise FencedError(
-            f"gateway {gateway} was taken for lost and adopted by {known.adopted_by}: nothing"
-            " is sent from here any more, and all that is here stays here; use a new data folder"
-        )
+        await check_not_adopted(store, gateway)
 
 
 async def repository_of(store: ObjectStore) -> Repository:

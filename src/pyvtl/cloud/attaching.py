@@ -5,16 +5,21 @@ against the one before it, so that a tape is attached as it was or not at all.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from pyvtl.cloud.documents import End, Manifest, PackEntry
 from pyvtl.cloud.entries import stored_packs
-from pyvtl.cloud.errors import CorruptDataError
+from pyvtl.cloud.errors import CorruptDataError, NotFoundError
+from pyvtl.cloud.heads import read_head
 from pyvtl.cloud.objects import ObjectStore
+from pyvtl.cloud.recovery_point import read_manifest
+from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.spans import at_once
-from pyvtl.cloud.taking import Taken, take_over
+from pyvtl.cloud.taking import Taken, label_of, take_over
+from pyvtl.media.medium import MediumError
+from pyvtl.media.vault import Vault
 from pyvtl.store.errors import DamageError
 from pyvtl.store.format import NO_CHAIN, NO_PACK, SegmentHeader, decode_header
 from pyvtl.store.recovery import decode_footer, pack_of
@@ -29,6 +34,71 @@ class AttachedTape:
     taken: Taken
     packs: tuple[Pack, ...]
     stored: tuple[StoredPack, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What became of a tape: its packs, their bytes, whose it was, what is wrong."""
+
+    barcode: str
+    packs: int = 0
+    pack_bytes: int = 0
+    taken_from: str | None = None
+    epoch: int = 0
+    problem: str | None = None
+
+
+async def attach(
+    store: ObjectStore, gateway: str, vault: Vault, wanted: Iterable[str]
+) -> AsyncIterator[Attached]:
+    """Take these tapes over and up into the vault; one's failure keeps no other back.
+
+    A crash in between leaves a tape that is ours and not here: attaching it again ends it.  Raises
+    ObjectStoreError where the store itself fails.
+    """
+    for barcode in wanted:
+        try:
+            attached = await _attach(store, gateway, vault, barcode)
+        except (RefusedTapeError, NotFoundError, CorruptDataError, MediumError) as error:
+            attached = Attached(barcode, problem=f"tape {barcode}: {error}")
+        yield attached
+
+
+async def _attach(store: ObjectStore, gateway: str, vault: Vault, barcode: str) -> Attached:
+    if barcode in vault.barcodes():
+        raise RefusedTapeError("it is here already, or one of that barcode was")
+    tape = await attach_tape(store, gateway, barcode)
+    taken = tape.taken
+    await asyncio.to_thread(vault.attach, taken.label, tape.packs, tape.stored, taken.key)
+    size = sum(pack.length for pack in tape.packs)
+    return Attached(barcode, len(tape.packs), size, taken.taken_from, taken.epoch)
+
+
+async def restore_evicted(store: ObjectStore, gateway: str, vault: Vault) -> list[Attached]:
+    """Tell the vault of its own tapes what the store has of them: a lost catalog knew it.
+
+    Tapes that belong to another gateway by now, or are not in the store, are passed over.
+    """
+    found = []
+    for label in await asyncio.to_thread(vault.labels):
+        held = None if label.deleted else await read_head(store, label.barcode)
+        if held is None or (held.head.owner, held.head.tape_id) != (gateway, label.tape_id):
+            continue
+        manifest = await read_manifest(store, held.head)
+        if manifest is not None:
+            found.append(await _restore(store, vault, manifest, held.head.epoch))
+    return found
+
+
+async def _restore(store: ObjectStore, vault: Vault, manifest: Manifest, epoch: int) -> Attached:
+    barcode = manifest.barcode
+    try:
+        packs = await read_packs(store, manifest)
+        stored = stored_packs(manifest.entries)
+        await asyncio.to_thread(vault.attach, label_of(manifest), packs, stored)
+    except (NotFoundError, CorruptDataError, MediumError) as error:
+        return Attached(barcode, problem=f"tape {barcode}: {error}")
+    return Attached(barcode, len(packs), sum(pack.length for pack in packs), epoch=epoch)
 
 
 async def attach_tape(store: ObjectStore, gateway: str, barcode: str) -> AttachedTape:

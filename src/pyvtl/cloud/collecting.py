@@ -36,6 +36,7 @@ from pyvtl.cloud.names import (
     KEYS,
     MAPS,
     PACKS,
+    SHREDDED,
     TAPES,
     epoch_of,
     head_key,
@@ -127,6 +128,7 @@ class _Collection:
     def __init__(self, store: ObjectStore, gateway: str, keep: Keep) -> None:
         self._store, self._gateway, self._keep = store, gateway, keep
         self._heads: dict[str, HeldHead] = {}
+        self._shredded: set[str] = set()
         self._gate = asyncio.Semaphore(READS_AT_ONCE)
 
     async def find(self) -> _Garbage:
@@ -164,6 +166,9 @@ class _Collection:
                     garbage.packs[entry.key] = entry.size
             garbage.uploads += await self._store.list_uploads(prefix)
         garbage.maps = {entry.key async for entry in listing(self._store, MAPS)}
+        self._shredded = {
+            entry.key.removeprefix(SHREDDED) async for entry in listing(self._store, SHREDDED)
+        }
         garbage.keys = {entry.key async for entry in listing(self._store, KEYS)}
         return garbage
 
@@ -211,7 +216,7 @@ class _Collection:
         named = {key for held in self._heads.values() for key in _named(held.head)}
         garbage.maps = {key for key in garbage.maps if self._may_go(key)}
         garbage.manifests = {key for key in garbage.manifests - named if self._may_go(key)}
-        garbage.keys = {key for key in garbage.keys if self._is_deleted(key)}
+        garbage.keys = {key for key in garbage.keys if self._is_dead(key)}
 
     def _may_go(self, key: str) -> bool:
         """Whether a map or a manifest is of a tape of ours, and of no later owner."""
@@ -220,10 +225,13 @@ class _Collection:
             return False
         return epoch <= held.head.epoch
 
-    def _is_deleted(self, key: str) -> bool:
-        """Whether a key is of a tape of ours that was deleted."""
-        held = self._heads.get(key.split("/")[1])
-        return held is not None and (held.head.owner, held.head.state) == (self._gateway, "deleted")
+    def _is_dead(self, key: str) -> bool:
+        """Whether a key is of a tape of ours that was deleted or shredded."""
+        barcode = key.split("/")[1]
+        held = self._heads.get(barcode)
+        if held is None or held.head.owner != self._gateway:
+            return False
+        return held.head.state == "deleted" or barcode in self._shredded
 
     def _still_owning(self, prefixes: Collection[str]) -> Iterator[str]:
         """The adopted gateways that tapes belong to."""

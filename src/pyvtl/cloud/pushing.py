@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from pyvtl.cloud.adopting import check_not_adopted
 from pyvtl.cloud.documents import PackEntry
 from pyvtl.cloud.entries import entry_of, stored_packs
 from pyvtl.cloud.errors import CorruptDataError, NotFoundError, RefusedError, UnsupportedError
@@ -77,7 +78,11 @@ async def push(store: ObjectStore, gateway: str, vault: Vault) -> AsyncIterator[
 
 
 async def sweep_uploads(store: ObjectStore, gateway: str) -> None:
-    """Abort uploads of packs that are there: an answer was lost, and another upload was made."""
+    """Abort uploads of packs that are there: an answer was lost, and another upload was made.
+
+    Raises FencedError if this gateway was taken for lost, and adopted: then it sends nothing.
+    """
+    await check_not_adopted(store, gateway)
     for upload in await store.list_uploads(pack_prefix(gateway)):
         try:
             await store.head(upload.key)

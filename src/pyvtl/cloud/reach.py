@@ -9,8 +9,7 @@ from pyvtl.cloud.patience import Patience
 
 log = structlog.get_logger()
 
-WAITS = Patience(first_seconds=0.5, longest_seconds=30)
-"""Between attempts to reach it again."""
+USUAL = Patience(first_seconds=0.5, longest_seconds=30)
 
 
 class Reach:
@@ -19,7 +18,9 @@ class Reach:
     Nothing is to be asked of it before `ask_again_at`, in seconds of the monotonic clock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, waits: Patience = USUAL) -> None:
+        """`waits` are those between attempts to reach it again."""
+        self._waits = waits
         self.reason: str | None = None
         self.since = datetime.now(UTC)
         self.ask_again_at = 0.0
@@ -36,7 +37,7 @@ class Reach:
             log.error("store.unreachable", reason=_text(error))
         self.reason = _text(error)
         self._attempts += 1
-        self.ask_again_at = time.monotonic() + WAITS.wait_before(self._attempts)
+        self.ask_again_at = time.monotonic() + self._waits.wait_before(self._attempts)
 
     def answer(self) -> None:
         """It did what it was asked."""

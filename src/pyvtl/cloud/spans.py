@@ -11,6 +11,8 @@ from pyvtl.cloud.objects import MIB
 from pyvtl.wire.checksum import crc32c
 
 PART_BYTES = 16 * MIB
+PIECE_BYTES = MIB
+"""What is read at a time into the same memory: new memory costs as much as a checksum."""
 PARTS_AT_ONCE = 4
 
 Result = TypeVar("Result")
@@ -49,20 +51,21 @@ def read_span(path: Path, span: Span) -> bytes:
 
 def measure(path: Path) -> FinishedFile:
     """Length and checksum of a file; blocks for as long as reading it takes."""
-    size, crc = path.stat().st_size, 0
-    for span in spans(size):
-        crc = crc32c(read_span(path, span), crc)
+    size, crc, piece = 0, 0, memoryview(bytearray(PIECE_BYTES))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(piece):
+            size, crc = size + count, crc32c(piece[:count], crc)
     return FinishedFile(path, size, crc)
 
 
 async def at_once(
-    jobs: Sequence[Job[Result]], gate: asyncio.Semaphore | None = None
+    jobs: Sequence[Job[Result]], limit: int | asyncio.Semaphore = PARTS_AT_ONCE
 ) -> list[Result]:
-    """Run jobs, so many at a time as `gate` lets through, else four.
+    """Run jobs, so many at a time, or as many as a gate lets through that others use too.
 
     The first failure ends all, and is raised as it is.
     """
-    gate = gate or asyncio.Semaphore(PARTS_AT_ONCE)
+    gate = asyncio.Semaphore(limit) if isinstance(limit, int) else limit
 
     async def run(job: Job[Result]) -> Result:
         async with gate:

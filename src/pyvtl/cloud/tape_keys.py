@@ -26,10 +26,18 @@ def key_id(key: bytes | None) -> str | None:
 
 
 async def send_key(store: ObjectStore, barcode: str, key: bytes | None) -> None:
-    """Have the wrapped key of a tape in the store, if it has one."""
+    """Have the wrapped key of a tape in the store, if it has one.
+
+    Whoever shreds the tape meanwhile leaves the note first: then the key goes again, and
+    RefusedTapeError says so.
+    """
     name = key_id(key)
-    if key is not None and name is not None:
-        await put_once(store, key_key(barcode, name), key)
+    if key is None or name is None:
+        return
+    await put_once(store, key_key(barcode, name), key)
+    if await is_shredded(store, barcode):
+        await store.erase(key_prefix(barcode))
+        raise RefusedTapeError("it was shredded")
 
 
 async def read_key(store: ObjectStore, barcode: str, name: str) -> bytes:

@@ -16,9 +16,11 @@ from pyvtl.cloud.errors import ObjectStoreError, RefusedError, UnavailableError
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.pace import Pace, Watch, is_due
 from pyvtl.cloud.pushing import PACKS_PER_POINT, push_deletion, push_tape, sweep_uploads
-from pyvtl.cloud.reach import WAITS, Reach
-from pyvtl.cloud.refusals import RefusedTapeError
+from pyvtl.cloud.reach import Reach
+from pyvtl.cloud.refusals import DivergedError, FencedError, RefusedTapeError
 from pyvtl.cloud.spans import PARTS_AT_ONCE
+from pyvtl.cloud.upkeep import Upkeep
+from pyvtl.cloud.upload_buffer import UploadBuffer
 from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.media.medium import MediumError
 from pyvtl.media.snapshot import Backlog
@@ -30,8 +32,19 @@ log = structlog.get_logger()
 TAPES_AT_ONCE: Final = 4
 """Tapes that are brought into the store at a time; all together they send four parts at a time."""
 USUAL_PACE: Final = Pace()
+COLLECTION: Final = ""
+"""Stands among the barcodes of what is under way."""
+UNLIMITED: Final = 1 << 62
+REMEDY: Final = (
+    "hosts cannot use it here any more, and nothing of it is deleted: `pyvtl tape recover {0} --as"
+    " NEW` copies what this gateway has of it to a new tape"
+)
 
 Result = TypeVar("Result")
+
+
+async def _ignore(_barcode: str) -> None:
+    """Nobody has to be kept from the tape."""
 
 
 class Uploader:
@@ -47,11 +60,26 @@ class Uploader:
         vault: Vault,
         seal: Callable[[str], Awaitable[None]],
         pace: Pace = USUAL_PACE,
+        *,
+        buffer_limit_bytes: int = UNLIMITED,
+        headroom_bytes: int = 0,
+        fenced: Callable[[str], Awaitable[None]] = _ignore,
     ) -> None:
-        """`seal` makes a tape that is in a drive ready to be sent as far as it is written."""
-        self.reach = Reach()
+        """`seal` makes a tape that is in a drive ready to be sent as far as it is written.
+
+        The buffer counts `headroom_bytes` as used: what drives may yet take of the disk.  `fenced`
+        keeps hosts from a tape that somebody else has now.
+        """
+        self.reach = Reach(pace.waits)
+        self.buffer = UploadBuffer(
+            buffer_limit_bytes,
+            lambda: vault.dirty_bytes,
+            self.wake,
+            headroom_bytes=headroom_bytes,
+        )
         self._store, self._gateway, self._vault = store, gateway, vault
-        self._seal, self._pace = seal, pace
+        self._seal, self._fenced, self._pace = seal, fenced, pace
+        self._upkeep = Upkeep(store, gateway, vault.needed, pace.collection)
         self._parts = asyncio.Semaphore(PARTS_AT_ONCE)
         self._watches: dict[str, Watch] = {}
         self._under_way: set[str] = set()
@@ -62,14 +90,25 @@ class Uploader:
         """Look now whether anything is due."""
         self._bell.set()
 
+    @property
+    def oldest_dirty_seconds(self) -> float | None:
+        """How long the store has lacked something of a tape, at most; None if it lacks nothing."""
+        since = min((watch.since for watch in self._watches.values()), default=None)
+        return None if since is None else round(time.monotonic() - since, 1)
+
     async def run(self) -> None:
         """Upload what becomes due, several tapes at a time."""
         async with asyncio.TaskGroup() as group:
             while True:
-                for tape in self._next(time.monotonic()):
+                now = time.monotonic()
+                for tape in self._next(now):
                     self._under_way.add(tape.barcode)
                     group.create_task(self._bring(tape))
-                self._note_drained()
+                if self._closing and not self._under_way:
+                    self._drained.set()
+                elif self._upkeep.is_due(now) and not self._under_way and not self.reach.lost:
+                    self._under_way.add(COLLECTION)
+                    group.create_task(self._collect())
                 await self._until_next_look()
 
     async def drain(self, seconds: float) -> None:
@@ -84,10 +123,6 @@ class Uploader:
             await asyncio.wait_for(self._bell.wait(), self._pace.look)
         self._bell.clear()
 
-    def _note_drained(self) -> None:
-        if self._closing and not self._under_way and (not self._watches or self.reach.lost):
-            self._drained.set()
-
     def _next(self, now: float) -> list[Backlog]:
         """What is due and can be begun, the oldest first."""
         backlog = self._vault.backlog()
@@ -97,9 +132,13 @@ class Uploader:
             for tape in backlog
             if tape.barcode not in self._under_way and self._is_due(tape, now)
         ]
-        due.sort(key=lambda tape: self._watches[tape.barcode].since)
+        due.sort(key=self._urgency)
         at_once = 1 if self.reach.lost else TAPES_AT_ONCE
         return due[: max(0, at_once - len(self._under_way))]
+
+    def _urgency(self, tape: Backlog) -> float:
+        """What goes first is low: the oldest, or the largest when the upload buffer fills up."""
+        return -tape.dirty_bytes if self.buffer.pressed else self._watches[tape.barcode].since
 
     def _watch(self, backlog: list[Backlog], now: float) -> None:
         known, self._watches = self._watches, {}
@@ -112,29 +151,55 @@ class Uploader:
         if now < self.reach.ask_again_at:
             return False
         watch = self._watches[tape.barcode]
-        return is_due(tape, watch, self._pace, now) or (self._closing and not watch.attempts)
+        hurry = self.buffer.pressed or self._closing
+        return is_due(tape, watch, self._pace, now, hurry=hurry)
 
     async def _bring(self, tape: Backlog) -> None:
-        """Bring one tape into the store, and tell what kept it from being there."""
+        """Bring one tape into the store, whatever comes in between."""
         watch = self._watches[tape.barcode]
         try:
-            await self._sweep()
+            await self._try(tape, watch)
+        except Exception as error:
+            log.exception("upload.failed", barcode=tape.barcode)
+            self._put_off(tape.barcode, watch, error)
+        finally:
+            self._under_way.discard(tape.barcode)
+            self.wake()
+
+    async def _try(self, tape: Backlog, watch: Watch) -> None:
+        """Bring one tape into the store, and tell what kept it from being there."""
+        try:
+            await self._ask()
             sent_packs = await self._recovery_points(tape)
         except (UnavailableError, RefusedError, TimeoutError) as error:
             self.reach.fail(error)
+        except (FencedError, DivergedError) as error:
+            await self._fence(tape.barcode, error)
         except (RefusedTapeError, ObjectStoreError, MediumError, StoreError, OSError) as error:
-            self._put_off(tape.barcode, watch, error)
-        except Exception as error:
-            log.exception("upload.failed", barcode=tape.barcode)
             self._put_off(tape.barcode, watch, error)
         else:
             self.reach.answer()
             self._watches.pop(tape.barcode, None)
             if tape.known and not sent_packs:
                 self._let_rest(tape)
+
+    async def _collect(self) -> None:
+        """Delete what nobody needs any more; what is left now is found again later."""
+        try:
+            await self._upkeep.collect()
+        except ObjectStoreError as error:
+            log.warning("collection.put_off", reason=str(error))
+        except Exception:
+            log.exception("collection.failed")
         finally:
-            self._under_way.discard(tape.barcode)
-            self.wake()
+            self._under_way.discard(COLLECTION)
+
+    async def _fence(self, barcode: str, error: Exception) -> None:
+        """Keep all that is here of a tape that somebody else has, and let nobody write it."""
+        reason = str(error)
+        await _whole(asyncio.to_thread(self._vault.fence, barcode, reason))
+        log.error("tape.fenced", barcode=barcode, reason=reason, remedy=REMEDY.format(barcode))
+        await self._fenced(barcode)
 
     def _let_rest(self, tape: Backlog) -> None:
         """Nothing of what is dirty could be sent, and nothing is wrong: do not try all the time."""
@@ -145,16 +210,21 @@ class Uploader:
     def _put_off(self, barcode: str, watch: Watch, error: Exception) -> None:
         """Try the tape again later; the same trouble is told once."""
         watch.attempts += 1
-        watch.not_before = time.monotonic() + WAITS.wait_before(watch.attempts)
+        watch.not_before = time.monotonic() + self._pace.waits.wait_before(watch.attempts)
         if str(error) != watch.trouble:
             watch.trouble = str(error)
             log.error("tape.not_uploaded", barcode=barcode, reason=watch.trouble)
 
-    async def _sweep(self) -> None:
-        """Once: remove what the uploads of an earlier run left in the store."""
+    async def _ask(self) -> None:
+        """See that the store is there before a segment is closed for it.
+
+        The first time, remove what the uploads of an earlier run left in it.
+        """
         if not self._swept:
             await sweep_uploads(self._store, self._gateway)
             self._swept = True
+        elif self.reach.lost:
+            await self._store.check()
 
     async def _recovery_points(self, tape: Backlog) -> int:
         """Make the store hold what is closed of a tape, and what can be closed; packs sent."""
@@ -166,13 +236,14 @@ class Uploader:
         snapshot = await _whole(asyncio.to_thread(self._vault.snapshot, tape.barcode))
         if snapshot is None:
             return 0
-        await _whole(asyncio.to_thread(self._vault.pushing, tape.barcode))
+        await _whole(asyncio.to_thread(self._vault.uploads.begin, tape.barcode))
         return sum([await self._push(point) for point in _points(snapshot, tape)])
 
     async def _bury(self, barcode: str) -> None:
         label = self._vault.label(barcode)
         await push_deletion(self._store, self._gateway, label, self._vault.needed)
-        await _whole(asyncio.to_thread(self._vault.buried, barcode))
+        await _whole(asyncio.to_thread(self._vault.uploads.forget, barcode))
+        self._upkeep.deleted()
 
     async def _push(self, tape: TapeAtRest) -> int:
         """Commit one recovery point; gives how many packs that took."""
@@ -181,6 +252,8 @@ class Uploader:
         pushed = await push_tape(self._store, self._gateway, tape, self._parts)
         stored = pushed.stored + pushed.others
         await _whole(asyncio.to_thread(self._vault.put_stored, barcode, stored))
+        self.buffer.fell()
+        self._upkeep.pushed(barcode, tape.generation)
         log.info(
             "recovery_point.committed",
             barcode=barcode,

@@ -215,11 +215,17 @@ class StoreSection(RateSettings):
         ge=16 * MIB,
         description="the most of what is written that may wait on the disk to be uploaded, about",
     )
+    kept_disk: Size = Field(
+        256 * MIB, ge=0, description="what tapes leave of the disk for the catalog and the index"
+    )
     idle_seconds: Seconds = Field(
         30, gt=0, description="time without a write after which a tape in a drive is uploaded"
     )
     recovery_point_seconds: Seconds = Field(
         60, gt=0, description="time after which a tape that is being written is uploaded so far"
+    )
+    retry_seconds: Seconds = Field(
+        30, gt=0, description="the longest wait before an object store that is gone is asked again"
     )
     stop_seconds: Seconds = Field(
         10, ge=0, description="time that a stop gives to what is being uploaded"
@@ -315,6 +321,17 @@ class StoreSection(RateSettings):
         return Patience(self.attempts)
 
 
+class CacheSection(Section):
+    """How much of what the object store has too may lie here."""
+
+    limit: Size | None = Field(
+        None,
+        ge=0,
+        description="the most that uploaded segments and what is read back may take of the disk;"
+        " else 100GiB, or half of the disk if that is less",
+    )
+
+
 class LogsSection(Section):
     """What is logged, and in which form."""
 
@@ -335,21 +352,20 @@ class Config(Section):
     library: LibrarySection = Field(default_factory=LibrarySection)
     drive: DriveSection = Field(default_factory=DriveSection)
     store: StoreSection = Field(default_factory=StoreSection)
+    cache: CacheSection = Field(default_factory=CacheSection)
     api: ApiSection = Field(default_factory=ApiSection)
     logs: LogsSection = Field(default_factory=LogsSection)
 
     @property
     def segment_bytes(self) -> int:
-        """Size of the files of a tape: with an object store, four for each drive fit the buffer."""
-        if self.store.url is None:
-            return self.store.segment_size
+        """Size of the files of a tape: the upload buffer has room for four for each drive."""
         share = self.store.upload_buffer_limit // (SEGMENTS_PER_DRIVE * self.library.drives)
         return min(self.store.segment_size, share)
 
     @model_validator(mode="after")
     def _buffer_for_all_drives(self) -> Self:
         needed = SEGMENTS_PER_DRIVE * SMALLEST_SEGMENT * self.library.drives
-        if self.store.url is not None and self.store.upload_buffer_limit < needed:
+        if self.store.upload_buffer_limit < needed:
             raise ValueError(
                 f"store.upload_buffer_limit is too small for library.drives ="
                 f" {self.library.drives}: at least {needed // MIB}MiB"

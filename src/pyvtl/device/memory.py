@@ -44,6 +44,11 @@ class MemoryPool:
         guaranteed = self.guaranteed_bytes
         return self.limit_bytes - sum(max(guaranteed, a.held_bytes) for a in self._accounts)
 
+    @property
+    def awaited(self) -> bool:
+        """Whether anybody waits for memory."""
+        return bool(self._waiters)
+
     def try_take(self, account: "Account", size: int) -> bool:
         """Take `size` bytes at once, if nobody who waits longer would have to stand back."""
         return self._fits(account, size, behind_others=bool(self._waiters)) and account.add(size)
@@ -113,7 +118,8 @@ class Account:
     def give_back(self, size: int) -> None:
         """On the loop: `size` bytes are no longer needed."""
         self._taken -= size
-        self.pool.serve()
+        if self.pool.awaited:
+            self.pool.serve()
 
     def release(self, size: int) -> None:
         """In the drive's thread: `size` bytes are no longer needed."""

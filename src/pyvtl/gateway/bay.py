@@ -42,6 +42,11 @@ class DriveBay:
         if self.drive.loaded == barcode:
             await self.drive.seal()
 
+    async def refuse(self, barcode: str) -> None:
+        """Let no host use that volume, if it is in the drive; it stays durable.  MediumError."""
+        if self.drive.loaded == barcode:
+            await self.drive.refuse()
+
     async def protect(
         self, barcode: str, write_protected: bool, protect_closed: Callable[[], None]
     ) -> None:

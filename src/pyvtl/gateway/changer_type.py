@@ -103,9 +103,12 @@ class ChangerTypes:
             raise DeviceInUseError(
                 f"the changer has {count} initiators logged in: log them out first"
             )
-        await library.become(
-            kind.product(self._gateway_id),
-            kind.geometry(self._settings),
-            lambda: self._kept.change(lambda _: ChangerType(name)),
-        )
-        end_sessions()
+        async with library.standing_still:
+            here, there = library.geometry, kind.geometry(self._settings)
+            await library.changer.become(
+                kind.product(self._gateway_id),
+                there,
+                lambda: self._kept.change(lambda _: ChangerType(name)),
+            )
+            library.bays = {here.matching(a, there): bay for a, bay in library.bays.items()}
+            end_sessions()

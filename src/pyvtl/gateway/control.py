@@ -16,6 +16,11 @@
     GET    /policy                       the rules of automatic creation; PUT, DELETE
     GET    /tags/{resource}              PUT adds, DELETE ?key=… removes
     GET    /events                       the last events; ?follow=true: server-sent events
+    POST   /tapes/{barcode}/recover      copy a fenced tape: RecoverTape
+    GET    /cache                        what lies here of what the object store has
+    POST   /cache/evict                  delete all copies that may go
+    POST   /cache/{barcode}/pin          and /unpin
+    POST   /cache/{barcode}/warm         have the next pieces of a tape here: WarmTape
 
 Requests about the gateway itself are in `control_settings`.
 
@@ -30,8 +35,9 @@ from typing import Final
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
+from pyvtl.gateway.cache_desk import CacheDesk, CacheStatus
 from pyvtl.gateway.control_life import TAPE, Body, LifeHandlers, answer, body
 from pyvtl.gateway.control_settings import SettingsHandlers
 from pyvtl.gateway.errors import (
@@ -65,6 +71,7 @@ STATUS: Final[Mapping[type[GatewayError], int]] = {
 
 TAPES = TypeAdapter(list[Tape])
 LIBRARY_STATUS = TypeAdapter(LibraryStatus)
+CACHE_STATUS = TypeAdapter(CacheStatus)
 
 
 class CreateTapes(Body):
@@ -78,12 +85,24 @@ class CreateTapes(Body):
     worm: bool = False
 
 
+class RecoverTape(Body):
+    """Copy what this gateway has of a tape to a new one of that barcode."""
+
+    barcode: str
+
+
+class WarmTape(Body):
+    """Have pieces of a tape here, from the one numbered `first` on."""
+
+    first: int = Field(0, ge=0)
+
+
 class Handlers:
     """One method for each request."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._life, self._library = gateway.life, gateway.library
-        self._status = gateway.status
+        self._status, self._cache = gateway.status, CacheDesk(gateway.vault)
 
     def routes(self) -> list[web.RouteDef]:
         """The table at the top of this module."""
@@ -96,6 +115,12 @@ class Handlers:
             web.post("/tapes/{barcode}/protect", self.protect_tape),
             web.post("/tapes/{barcode}/unprotect", self.unprotect_tape),
             web.post("/tapes/{barcode}/shred", self.shred_tape),
+            web.post("/tapes/{barcode}/recover", self.recover_tape),
+            web.get("/cache", self.show_cache),
+            web.post("/cache/evict", self.evict),
+            web.post("/cache/{barcode}/pin", self.pin_tape),
+            web.post("/cache/{barcode}/unpin", self.unpin_tape),
+            web.post("/cache/{barcode}/warm", self.warm_tape),
         ]
 
     async def show_library(self, request: web.Request) -> web.Response:
@@ -124,6 +149,31 @@ class Handlers:
 
     async def shred_tape(self, request: web.Request) -> web.Response:
         return answer(TAPE, await self._library.shred_tape(_barcode(request)))
+
+    async def recover_tape(self, request: web.Request) -> web.Response:
+        wanted = await body(request, RecoverTape)
+        tape = await self._library.recover_tape(_barcode(request), wanted.barcode)
+        return answer(TAPE, tape)
+
+    async def show_cache(self, request: web.Request) -> web.Response:
+        return answer(CACHE_STATUS, await self._cache.status())
+
+    async def evict(self, request: web.Request) -> web.Response:
+        await self._cache.evict()
+        return answer(CACHE_STATUS, await self._cache.status())
+
+    async def pin_tape(self, request: web.Request) -> web.Response:
+        await self._cache.pin(_barcode(request), wanted=True)
+        return web.json_response(None)
+
+    async def unpin_tape(self, request: web.Request) -> web.Response:
+        await self._cache.pin(_barcode(request), wanted=False)
+        return web.json_response(None)
+
+    async def warm_tape(self, request: web.Request) -> web.Response:
+        wanted = await body(request, WarmTape)
+        warmed = await self._cache.warm(_barcode(request), wanted.first)
+        return web.json_response(warmed._asdict())
 
 
 def _barcode(request: web.Request) -> str:

@@ -85,6 +85,11 @@ class Creation:
         await in_thread(self._finish, barcodes)
         return barcodes
 
+    async def check_barcode(self, barcode: str) -> None:
+        """Raise what keeps a tape from being made with that barcode."""
+        wanted = Wanted(SMALLEST_TAPE, barcode=barcode)
+        self._check_room(await self._new_barcodes(wanted))
+
     async def resume(self) -> list[str]:
         """Finish what a crash interrupted; the barcodes.  Some may have no place yet."""
         records = [r for r in self._ledger.tapes().values() if r.status is Status.CREATING]

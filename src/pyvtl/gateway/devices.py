@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from pyvtl.config.model import Config
+from pyvtl.device.drive.admission import AT_ONCE, Admission
 from pyvtl.device.drive.drive import TapeDrive
 from pyvtl.device.memory import MemoryPool
 from pyvtl.device.profile import ult3580_td5
@@ -28,7 +29,11 @@ def drive_name(gateway_id: str, number: int) -> str:
 
 
 def bays(
-    config: Config, gateway_id: str, open_volume: Callable[[str], Medium], addresses: range
+    config: Config,
+    gateway_id: str,
+    open_volume: Callable[[str], Medium],
+    addresses: range,
+    admission: Admission = AT_ONCE,
 ) -> Mapping[int, DriveBay]:
     """All drives by element address, empty."""
     memory = MemoryPool(
@@ -36,14 +41,16 @@ def bays(
         guaranteed_bytes=min(GUARANTEED_BYTES, config.drive.memory // config.library.drives),
         most_bytes=config.drive.buffer,
     )
-    drives = _drives(config, gateway_id, memory)
+    drives = _drives(config, gateway_id, memory, admission)
     return {
         address: DriveBay(drive, open_volume)
         for address, drive in zip(addresses, drives, strict=True)
     }
 
 
-def _drives(config: Config, gateway_id: str, memory: MemoryPool) -> Iterator[TapeDrive]:
+def _drives(
+    config: Config, gateway_id: str, memory: MemoryPool, admission: Admission
+) -> Iterator[TapeDrive]:
     settings = ult3580_td5.settings(
         block_length=config.drive.default_block_length,
         early_warning_bytes=config.drive.early_warning,
@@ -51,4 +58,4 @@ def _drives(config: Config, gateway_id: str, memory: MemoryPool) -> Iterator[Tap
     for number in range(1, config.library.drives + 1):
         serial = serial_number(gateway_id, number)
         identity = ult3580_td5.identity(serial, naa(gateway_id, number))
-        yield TapeDrive(identity, settings, memory)
+        yield TapeDrive(identity, settings, memory, admission)

@@ -99,6 +99,11 @@ class DataFolder:
             )
 
 
+def kept_id(folder: Path) -> str:
+    """The id of the gateway of a data folder.  Raises DataFolderError where it has none."""
+    return _kept_id(folder / "gateway.json")
+
+
 def _kept_id(file: Path) -> str:
     """The id in `gateway.json`."""
     try:

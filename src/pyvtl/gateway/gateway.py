@@ -4,16 +4,19 @@ import asyncio
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Final, Self
 
 import structlog
 
 from pyvtl.cloud.objects import ObjectStore
+from pyvtl.cloud.reading import StoreSource
 from pyvtl.cloud.retrieving import Retriever
 from pyvtl.cloud.uploading import Uploader, uploading
 from pyvtl.config.model import Config
 from pyvtl.device.changer.changer import MediumChanger
+from pyvtl.device.drive.admission import AT_ONCE, Admission
 from pyvtl.gateway import devices
 from pyvtl.gateway.bandwidth import Bandwidth
 from pyvtl.gateway.changer_type import ChangerTypes
@@ -27,10 +30,16 @@ from pyvtl.gateway.information import About, State
 from pyvtl.gateway.ledger import Ledger
 from pyvtl.gateway.library import Library
 from pyvtl.gateway.life_cycle import LifeCycle
-from pyvtl.gateway.object_store import agree_once, opened_store, told_as_store_errors
+from pyvtl.gateway.object_store import (
+    agree_once,
+    opened_store,
+    shred_in_store,
+    told_as_store_errors,
+)
 from pyvtl.gateway.owned import Owned
 from pyvtl.gateway.portals import Portals
 from pyvtl.gateway.service import (
+    cache_limits,
     chap_credentials,
     master_secret,
     node,
@@ -38,7 +47,7 @@ from pyvtl.gateway.service import (
     uploading_pace,
 )
 from pyvtl.gateway.states import READ_ONLY
-from pyvtl.gateway.status import LibraryStatus, library_status
+from pyvtl.gateway.status import LibraryStatus, library_status, store_status
 from pyvtl.gateway.tape_shelf import TapeShelf
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.medium import Medium
@@ -46,10 +55,13 @@ from pyvtl.media.vault import Vault
 from pyvtl.scsi.target import Target
 from pyvtl.server.portal import Server
 from pyvtl.store.dedup import Scope
-from pyvtl.store.files import FileLayer
+from pyvtl.store.files import FileLayer, KeepsRoom
 from pyvtl.store.repository import TAPES
 
 log = structlog.get_logger()
+
+DRIVE_OVERHEAD: Final = 4 << 20
+"""What a drive takes of the disk beside the record bytes that it reserves, at most."""
 
 
 class Gateway:
@@ -132,13 +144,20 @@ class Gateway:
 
     def status(self) -> LibraryStatus:
         """The library as it is now."""
-        return library_status(
+        status = library_status(
             self.gateway_id,
             self.portals,
             self.library,
             self.target_names,
             self._portals.sessions(),
         )
+        if self.uploader is None:
+            return status
+        return replace(status, store=store_status(self._store_url, self.uploader))
+
+    @property
+    def _store_url(self) -> str:
+        return self.config.store.url or "the store that was given"
 
     async def shut_down(self) -> None:
         """Take no logins until `open_up`, also after a restart; GatewayNotFoundError."""
@@ -152,7 +171,8 @@ class Gateway:
 
     async def delete(self) -> None:
         """Serve no more, and be unknown to the management API: GatewayInUseError with tapes."""
-        await self.library.with_all_tapes(lambda tapes: self.about.delete(len(tapes)))
+        async with self.library.standing_still:
+            await self.about.delete(len(self.library.barcodes()))
         await self._portals.shut()
 
     async def activate(self, key: str, name: str, zone: str) -> None:
@@ -194,17 +214,22 @@ class Gateway:
             if self._objects is None:
                 self._objects = await opened_store(store, self.bandwidth, stack)
             if self._objects is not None:
-                url = store.url or "the store that was given"
-                await agree_once(self._objects, url, self.gateway_id, path)
+                await agree_once(self._objects, self._store_url, self.gateway_id, path)
+        source = None
+        if self._objects is not None:
+            source = StoreSource(self._objects, asyncio.get_running_loop())
         open_vault = partial(
             Vault,
             path,
-            self._files,
+            self._files or KeepsRoom(store.kept_disk),
             segment_bytes=settings.segment_bytes,
             dedup=Scope(store.dedup),
             dedup_entries=store.dedup_entries,
             secret=master_secret(settings),
             encrypt=store.encryption == "on",
+            source=source,
+            cache=await asyncio.to_thread(cache_limits, settings),
+            told=_mended,
         )
         with told_as_gateway_errors():
             vault = await asyncio.to_thread(open_vault)
@@ -229,9 +254,38 @@ class Gateway:
         if self._objects is None:
             return
         pace = uploading_pace(self.config)
-        self.uploader = Uploader(self._objects, self.gateway_id, vault, self._seal, pace)
+        self.uploader = Uploader(
+            self._objects,
+            self.gateway_id,
+            vault,
+            self._seal,
+            pace,
+            buffer_limit_bytes=self.config.store.upload_buffer_limit,
+            headroom_bytes=self.config.library.drives * (self._reserve_bytes + DRIVE_OVERHEAD),
+            fenced=self._refuse,
+        )
         stop_seconds = self.config.store.stop_seconds
         await stack.enter_async_context(uploading(self.uploader, stop_seconds))
+
+    async def _refuse(self, barcode: str) -> None:
+        for bay in self.library.bays.values():
+            await bay.refuse(barcode)
+
+    def _admission(self) -> Admission:
+        """With an object store, writers may not fill the disk faster than it is uploaded."""
+        if self.uploader is None:
+            return AT_ONCE
+        return Admission(self._reserve_bytes, self.uploader.buffer)
+
+    @property
+    def _reserve_bytes(self) -> int:
+        """How far ahead of what it accepts a drive takes disk space."""
+        return min(AT_ONCE.reserve_bytes, self.config.segment_bytes)
+
+    async def _shred_in_store(self, barcode: str) -> None:
+        if self._objects is not None:
+            label = self.vault.label(barcode)
+            await shred_in_store(self._objects, self.gateway_id, label)
 
     async def _seal(self, barcode: str) -> None:
         for bay in self.library.bays.values():
@@ -244,13 +298,12 @@ class Gateway:
         with told_as_gateway_errors():
             places = await asyncio.to_thread(vault.places)
             inventory = self.changer_types.inventory(places)
-        open_tape = partial(open_volume, vault, ledger)
-        addresses = inventory.geometry.drives
-        bays = devices.bays(self.config, self.gateway_id, open_tape, addresses)
+        opened, addresses = partial(open_volume, vault, ledger), inventory.geometry.drives
+        bays = devices.bays(self.config, self.gateway_id, opened, addresses, self._admission())
         journal = self.changer_types.journal(vault, inventory)
         changer = MediumChanger(self.changer_types.product, inventory, bays, journal)
         events = Events(self.gateway_id)
-        library = Library(vault, changer, bays, ledger, events)
+        library = Library(vault, changer, bays, ledger, events, shred_in_store=self._shred_in_store)
         life = LifeCycle(library, events, self._shelf(vault))
         stack.push_async_callback(_close_drives, library)
         await library.take_stock()
@@ -301,6 +354,10 @@ def open_volume(vault: Vault, ledger: Ledger, barcode: str) -> Medium:
     """Open a tape, read-only if its status says so.  Blocks."""
     record = ledger.find(barcode)
     return vault.open(barcode, read_only=record is not None and record.status in READ_ONLY)
+
+
+def _mended(barcode: str, what: str) -> None:
+    log.warning("tape.mended", barcode=barcode, what=what)
 
 
 async def _load_again(changer: MediumChanger) -> None:

@@ -6,10 +6,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
 
 from pyvtl.device.changer.changer import MediumChanger
-from pyvtl.device.changer.product import Product
 from pyvtl.gateway.bay import DriveBay
 from pyvtl.gateway.creation import Creation, Wanted
 from pyvtl.gateway.errors import (
@@ -34,8 +32,6 @@ from pyvtl.media.inventory import (
 from pyvtl.media.vault import Vault
 from pyvtl.media.volume import Volume
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, slots=True)
 class Tape:
@@ -43,8 +39,9 @@ class Tape:
 
     `status` is one of AWS Storage Gateway's, or SHREDDED, or DAMAGED and why.  `slot` and
     `home_slot` are numbered as mtx does: storage slots from 1, import/export slots after them;
-    `drive` counts from 0, as mtx counts data transfer elements.  `progress` (0 to 1) and `problem`
-    tell of the work that its status stands for.
+    `drive` counts from 0, as mtx counts data transfer elements.  `recovery_point_at` is when the
+    object store last took the tape, `dirty_bytes` what of it lies here alone.  `progress` (0 to 1)
+    and `problem` tell of the work that its status stands for.
     """
 
     barcode: str
@@ -57,6 +54,8 @@ class Tape:
     slot: int | None
     drive: int | None
     home_slot: int | None
+    recovery_point_at: datetime | None
+    dirty_bytes: int
     pool: str
     worm: bool
     pool_entered_at: datetime | None
@@ -94,9 +93,15 @@ class Library:
         bays: Mapping[int, DriveBay],
         ledger: Ledger,
         events: Events,
+        *,
+        shred_in_store: Callable[[str], Awaitable[None]],
     ) -> None:
-        """`bays` are the drives by element address."""
+        """`bays` are the drives by element address.
+
+        `shred_in_store` destroys the key of a tape in the object store too, if there is one.
+        """
         self.changer = changer
+        self._shred_in_store = shred_in_store
         self.bays = bays
         self.ledger = ledger
         self.afterwards: Callable[[str], None] | None = None
@@ -122,10 +127,10 @@ class Library:
         """The barcodes of all tapes that `list_tapes` lists."""
         return self.ledger.tapes().keys()
 
-    async def with_all_tapes(self, use: Callable[[Sequence[Tape]], Awaitable[T]]) -> T:
-        """What `use` makes of all tapes; none is made or deleted meanwhile."""
-        async with self._changing:
-            return await use(await self.list_tapes())
+    @property
+    def standing_still(self) -> asyncio.Lock:
+        """While this is held no tape is made, deleted or taken away."""
+        return self._changing
 
     async def show_tape(self, barcode: str) -> Tape:
         """One tape; TapeNotFoundError."""
@@ -200,6 +205,7 @@ class Library:
     async def shred_tape(self, barcode: str) -> Tape:
         """Destroy the key of an encrypted tape; TapeNotFoundError, StorageError while in use.
 
+        StorageError also when it is destroyed here, and in the object store perhaps not.
         RetentionLockedError under a COMPLIANCE lock.
         """
         record = self.ledger.tape(barcode)
@@ -208,7 +214,22 @@ class Library:
         )
         with told_as_gateway_errors():
             await in_thread(self._vault.shred, barcode)
+        await self._shred_in_store(barcode)
         return await self.show_tape(barcode)
+
+    async def recover_tape(self, barcode: str, new: str) -> Tape:
+        """Copy what is here of a fenced tape to a new one in a free import/export slot.
+
+        Raises TapeNotFoundError, BarcodeTakenError, NoFreeSlotError, StorageError.
+        """
+        async with self._changing:
+            await self.show_tape(barcode)
+            await self._creation.check_barcode(new)
+            with told_as_gateway_errors():
+                await in_thread(self._vault.recover, barcode, new)
+                await self.changer.insert([new])
+            await self._note_unknown()
+            return await self.show_tape(new)
 
     async def protect_tape(self, barcode: str, write_protected: bool) -> Tape:
         """Make a tape read-only, or writable again, wherever it is.
@@ -227,15 +248,6 @@ class Library:
                 await bay.protect(barcode, write_protected, protect_closed)
         return await self.show_tape(barcode)
 
-    async def become(
-        self, product: Product, geometry: Geometry, keep: Callable[[], Awaitable[object]]
-    ) -> None:
-        """Have the changer be another product, once `keep` has made it durable."""
-        async with self._changing:
-            before = self.geometry
-            await self.changer.become(product, geometry, keep)
-            self.bays = {before.matching(a, geometry): bay for a, bay in self.bays.items()}
-
     def count(self, kind: ElementType) -> SlotCount:
         """How many elements of a type there are, and how many of them are full."""
         addresses = dict(self.geometry.in_order()).get(kind, range(0))
@@ -250,14 +262,11 @@ class Library:
         """
         await self._creation.resume()
         await self._finish_deletions()
-        volumes = await in_thread(self._vault.volumes)
-        unknown = [v for v in volumes if self.ledger.find(v.barcode) is None]
-        await in_thread(self._note, unknown)
+        there = await self._note_unknown()
         here = self._in_library()
         for barcode, _ in tuple(self.changer.inventory):
             if barcode not in here:
                 await self.changer.remove(barcode)
-        there = {volume.barcode for volume in volumes}
         await self.place(sorted(name for name in here & there if not self._lies(name)))
 
     async def in_import_export(self) -> list[str]:
@@ -270,6 +279,13 @@ class Library:
         room = self.count(ElementType.IMPORT_EXPORT)
         if fitting := barcodes[: room.total - room.full]:
             await self.changer.insert(fitting)
+
+    async def _note_unknown(self) -> set[str]:
+        """Let the ledger know of all tapes that are here; their barcodes."""
+        volumes = await in_thread(self._vault.volumes)
+        unknown = [v for v in volumes if self.ledger.find(v.barcode) is None]
+        await in_thread(self._note, unknown)
+        return {volume.barcode for volume in volumes}
 
     def _note(self, unknown: Sequence[Volume]) -> None:
         """Blocks."""
@@ -323,6 +339,8 @@ class Library:
             slot=slot_number(self.geometry, address),
             drive=_index(self.geometry.drives, address),
             home_slot=slot_number(self.geometry, _home(place)),
+            recovery_point_at=None if volume is None else volume.recovery_point_at,
+            dirty_bytes=0 if volume is None else volume.dirty_bytes,
             pool=record.pool,
             worm=record.worm,
             pool_entered_at=_moment(record.pool_entered_at),

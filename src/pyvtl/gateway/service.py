@@ -1,13 +1,21 @@
 """What settings mean: who may log in, to what, within which limits; who may read tapes."""
 
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 from pyvtl.cloud.pace import Pace
+from pyvtl.cloud.reach import USUAL
 from pyvtl.config.model import Config
 from pyvtl.iscsi.chap import ChapCredentials
 from pyvtl.iscsi.node import CredentialLookup, Node, TargetName, by_name
 from pyvtl.iscsi.session import Limits
 from pyvtl.store.keys import Secret
+from pyvtl.store.pack_cache import CacheLimits
+
+CACHE_BYTES: Final = 100 << 30
+"""The most that the cache takes unless it is told otherwise."""
 
 
 def node(config: Config, target_names: Sequence[str], credentials: CredentialLookup) -> Node:
@@ -43,7 +51,19 @@ def server_limits(config: Config) -> Limits:
 def uploading_pace(config: Config) -> Pace:
     """When tapes go into the object store."""
     store = config.store
-    return Pace(idle=store.idle_seconds, recovery_point=store.recovery_point_seconds)
+    return Pace(
+        idle=store.idle_seconds,
+        recovery_point=store.recovery_point_seconds,
+        waits=replace(USUAL, longest_seconds=store.retry_seconds),
+    )
+
+
+def cache_limits(config: Config) -> CacheLimits:
+    """How much copies may take of the disk of the data folder, which is there.  Blocks."""
+    limit = config.cache.limit
+    if limit is None:
+        limit = min(CACHE_BYTES, shutil.disk_usage(config.gateway.data_dir).total // 2)
+    return CacheLimits(limit)
 
 
 def master_secret(config: Config) -> Secret | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pyvtl.cloud.uploading import Uploader
 from pyvtl.gateway.library import Library, SlotCount
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.inventory import ElementType
@@ -34,14 +35,46 @@ class DeviceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """The object store, and the upload buffer in front of it.
+
+    `reason` says why it is not reachable; `since` is when that changed last.
+    `oldest_dirty_seconds` is how long the store has lacked something of a tape, at most.
+    """
+
+    url: str
+    reachable: bool
+    since: datetime
+    reason: str | None
+    upload_buffer_used_bytes: int
+    upload_buffer_limit_bytes: int
+    oldest_dirty_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class LibraryStatus:
-    """The whole library."""
+    """The whole library; `store` is None where none is set."""
 
     gateway_id: str
     portals: Sequence[str]
     slots: SlotCount
     import_export_slots: SlotCount
     devices: Sequence[DeviceStatus]
+    store: StoreStatus | None = None
+
+
+def store_status(url: str, uploader: Uploader) -> StoreStatus:
+    """The object store as it is now."""
+    reach, buffer = uploader.reach, uploader.buffer
+    return StoreStatus(
+        url=url,
+        reachable=not reach.lost,
+        since=reach.since,
+        reason=reach.reason,
+        upload_buffer_used_bytes=buffer.used_bytes,
+        upload_buffer_limit_bytes=buffer.limit_bytes,
+        oldest_dirty_seconds=uploader.oldest_dirty_seconds,
+    )
 
 
 def library_status(

@@ -205,7 +205,7 @@ class TapeShelf:
     async def push(self, barcode: str) -> None:
         """Have the store hold all of a tape that nobody uses."""
         with told_by_the_store():
-            await in_thread(self._vault.pushing, barcode)
+            await in_thread(self._vault.uploads.begin, barcode)
             tape = await in_thread(self._vault.at_rest, barcode)
             pushed = await push_tape(self._store, self.gateway, tape)
             await in_thread(self._vault.put_stored, barcode, pushed.stored + pushed.others)
@@ -265,7 +265,7 @@ class TapeShelf:
             for label in labels:
                 if label.barcode == barcode and label.deleted:
                     await push_deletion(self._store, self.gateway, label, self._vault.needed)
-                    await in_thread(self._vault.buried, barcode)
+                    await in_thread(self._vault.uploads.forget, barcode)
 
 
 def _about(

@@ -28,6 +28,7 @@ from pyvtl.gateway.threads import in_thread
 log = structlog.get_logger()
 
 RETRY_SECONDS: Final = 30.0
+"""The longest wait before another attempt; the first is a second, and then they double."""
 
 Sleep = Callable[[float], Awaitable[object]]
 
@@ -95,6 +96,7 @@ class Works:
 
     async def _work(self, barcode: str) -> None:
         await self._library.changer.settle()
+        attempts = 0
         while (record := self._ledger.find(barcode)) is not None:
             job = self._jobs.get(record.status)
             if job is None:
@@ -105,7 +107,10 @@ class Works:
                 continue  # It was cancelled meanwhile.
             except GatewayError as error:
                 self._note(record, str(error))
-                await self._sleep(RETRY_SECONDS)
+                await self._sleep(min(RETRY_SECONDS, 2.0**attempts))
+                attempts += 1
+            else:
+                attempts = 0
 
     def _note(self, record: TapeRecord, problem: str) -> None:
         before = self.doing.get(record.barcode, Doing())

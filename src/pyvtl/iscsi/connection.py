@@ -206,6 +206,8 @@ class Connection:
 
     def _take_events(self) -> Sequence[Event]:
         """What has happened, in that order; the session adds to the same list."""
+        if not self._events:
+            return ()
         events, self._events = self._events, []
         if self._phase is not None:
             self._phase.events = self._events

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pyvtl.iscsi.command import Command, TaskManagement
 from pyvtl.iscsi.session import Session
@@ -15,8 +15,7 @@ class SessionStarted:
     session: Session
 
 
-@dataclass(frozen=True, slots=True)
-class CommandReceived:
+class CommandReceived(NamedTuple):
     """A SCSI command is to be carried out; events of this kind come in the order of CmdSN."""
 
     command: Command

@@ -5,6 +5,7 @@ a view of it; one that does not is received straight into a buffer of its own.  
 long as the last command was, so that one write after another arrives in one piece each, uncopied.
 """
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,7 +20,12 @@ SHORTEST_WINDOW = 4096
 """Room for a row of commands without data, and for any header (at most 1,072 bytes)."""
 
 OPCODE_MASK = 0x3F
+LENGTHS = struct.Struct(">4xI")
+"""TotalAHSLength in words, then DataSegmentLength in three bytes (RFC 7143 section 11.2.1)."""
+DATA_LENGTH_MASK = 0xFF_FFFF
 EMPTY = memoryview(b"")
+# Plain numbers: to look one up in its enum costs more than the comparison.
+COMMAND, DATA_OUT = int(Opcode.SCSI_COMMAND), int(Opcode.DATA_OUT)
 
 Place = Callable[[bytes, int], memoryview | None]
 """Where the data segment of the PDU with this header, of this length, goes (None: anywhere)."""
@@ -105,19 +111,22 @@ class Framer:
 
     def _await(self, room: int) -> None:
         """Let the window take `room` bytes from its start on; what lies there may move."""
-        if self._start + room > len(self._window):
-            window = self._window
+        start, window = self._start, self._window
+        if start + room > len(window):
             if self._lent or len(window) < room:
                 window, self._lent = memoryview(bytearray(room)), False
-            here = self._end - self._start
-            window[:here] = self._window[self._start : self._end]
+            here = self._end - start
+            if here:
+                window[:here] = self._window[start : self._end]
             self._window, self._start, self._end = window, 0, here
-        self._limit = self._start + room
+            start = 0
+        self._limit = start + room
 
     def _read_header(self) -> Frame | None:
         """Take a header from the window; its limits are checked before its data is awaited."""
         start, window = self._start, self._window
-        ahs_end = start + BHS_SIZE + window[start + 4] * 4
+        (lengths,) = LENGTHS.unpack_from(window, start)
+        ahs_end = start + BHS_SIZE + (lengths >> 24) * 4
         header_end = ahs_end + DIGEST_SIZE * self.header_digest
         if self._end < header_end:
             self._await(self._expected)
@@ -129,23 +138,23 @@ class Framer:
         if ahs_end > start + BHS_SIZE:
             frame.ahs = bytes(window[start + BHS_SIZE : ahs_end])
         self._start = header_end
-        self._begin_data(frame, int.from_bytes(bhs[5:8], "big"))
-        is_command = frame.opcode == Opcode.SCSI_COMMAND
-        size = header_end - start + len(frame.data) + DIGEST_SIZE + 3
-        self._expected = max(SHORTEST_WINDOW, size) if is_command else SHORTEST_WINDOW
+        self._frame = frame
+        self._needed = 0
+        self._expected = SHORTEST_WINDOW
+        if length := lengths & DATA_LENGTH_MASK:
+            self._begin_data(frame, length)
+            if frame.opcode == COMMAND:
+                size = header_end - start + length + DIGEST_SIZE + 3
+                self._expected = max(SHORTEST_WINDOW, size)
         return frame
 
     def _begin_data(self, frame: Frame, length: int) -> None:
         """Decide where the data segment goes, and move there what has already come."""
-        self._frame = frame
-        self._needed = 0
-        if not length:
-            return
         if length > self.max_data_length:
             raise ConnectionBrokenError(f"data segment of {length} bytes exceeds the limit")
         tail = -length % 4 + DIGEST_SIZE * self.data_digest
         start = self._start
-        if frame.opcode != Opcode.DATA_OUT and start + length + tail <= len(self._window):
+        if frame.opcode != DATA_OUT and start + length + tail <= len(self._window):
             frame.data = self._window[start : start + length]
             self._lent = True
             self._needed = length + tail

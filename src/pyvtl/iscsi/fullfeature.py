@@ -46,6 +46,7 @@ class FullFeature:
         texts: TextExchange,
     ) -> None:
         self.session = session
+        self.discovery = session.discovery
         self.parameters = session.login.parameters
         self.window = window
         self.outgoing = outgoing
@@ -65,8 +66,10 @@ class FullFeature:
         if transfer is None or command.failure:
             return True
         transfer.want(length)
+        if transfer.complete:
+            return True
         self._send_r2ts(command)
-        return transfer.complete
+        return False
 
     def go_on(self, command: Command) -> None:
         """After a Data-Out: ask for more, say that all is there, or answer at last."""
@@ -140,8 +143,9 @@ class FullFeature:
         send_outcome(self.outgoing, command, outcome, self.parameters)
 
     def _forget(self, command: Command) -> None:
-        if self.commands.get(command.tag) is command:
-            del self.commands[command.tag]
+        tag = command.pdu.initiator_task_tag
+        if self.commands.get(tag) is command:
+            del self.commands[tag]
 
     # Other PDUs of the target
 

@@ -1,21 +1,15 @@
 """PDUs on their way to the initiator: numbered, with digests, as buffers for a socket."""
 
-import struct
 from collections.abc import Sequence
 from typing import Any
 
 from pyvtl.iscsi.framing import digest
-from pyvtl.iscsi.pdu import TargetPdu
+from pyvtl.iscsi.pdu import BHS_SIZE, TargetPdu
 from pyvtl.iscsi.session import SERIAL_MASK, CommandWindow
 from pyvtl.wire.layout import Buffer
 
 PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
 """By the length of a data segment modulo four."""
-
-DATA_LENGTH = struct.Struct(">I")
-DATA_LENGTH_OFFSET = 4
-NUMBERS = struct.Struct(">III")
-NUMBERS_OFFSET = TargetPdu.position("stat_sn").byte
 
 
 class Outgoing:
@@ -36,18 +30,14 @@ class Outgoing:
 
         A PDU that brings no status does not `advance` StatSN (RFC 7143 section 4.2.2.2).
         """
-        header = bytearray(pdu.encode())
-        DATA_LENGTH.pack_into(header, DATA_LENGTH_OFFSET, length)
         window = self.window
-        NUMBERS.pack_into(
-            header, NUMBERS_OFFSET, self.stat_sn, window.exp_cmd_sn, window.max_cmd_sn
-        )
+        header = pdu.encode_with(length, self.stat_sn, window.exp_cmd_sn, window.max_cmd_sn)
         if advance:
             self.stat_sn = (self.stat_sn + 1) & SERIAL_MASK
         self._buffers.append(header)
         if self.header_digest:
             self._buffers.append(digest(header))
-        self.size += len(header) + length
+        self.size += BHS_SIZE + length
         if length:
             self._add_data(data, length)
 

@@ -15,6 +15,11 @@ BHS_SIZE = 48
 COMMAND = struct.Struct(">BBxxI8sIIII16s")
 RESPONSE = struct.Struct(">BBBBI8xI4xIIII4xI")
 DATA_IN = struct.Struct(">BBxBI8sIIIIIIII")
+DATA_LENGTH = struct.Struct(">I")
+DATA_LENGTH_OFFSET = 4
+NUMBERS = struct.Struct(">III")
+NUMBERS_OFFSET = 24
+"""Where StatSN, ExpCmdSN and MaxCmdSN stand in every PDU of a target (section 11.4)."""
 
 
 class Pdu(Structure, size=BHS_SIZE):
@@ -50,6 +55,13 @@ class TargetPdu(Pdu):
     stat_sn: Annotated[int, octets(24, 27)] = 0
     exp_cmd_sn: Annotated[int, octets(28, 31)] = 0
     max_cmd_sn: Annotated[int, octets(32, 35)] = 0
+
+    def encode_with(self, length: int, stat_sn: int, exp_cmd_sn: int, max_cmd_sn: int) -> bytes:
+        """As it goes out: with the length of its data segment, and its numbers of the moment."""
+        raw = bytearray(self.encode())
+        DATA_LENGTH.pack_into(raw, DATA_LENGTH_OFFSET, length)
+        NUMBERS.pack_into(raw, NUMBERS_OFFSET, stat_sn, exp_cmd_sn, max_cmd_sn)
+        return bytes(raw)
 
 
 class NopOut(InitiatorPdu, opcode=Opcode.NOP_OUT):
@@ -186,17 +198,20 @@ class ScsiResponse(TargetPdu, opcode=Opcode.SCSI_RESPONSE):
     residual_count: Annotated[int, octets(44, 47)] = 0
 
     def encode(self) -> bytes:
+        return self.encode_with(self.data_length, self.stat_sn, self.exp_cmd_sn, self.max_cmd_sn)
+
+    def encode_with(self, length: int, stat_sn: int, exp_cmd_sn: int, max_cmd_sn: int) -> bytes:
         """As the fields say, but faster: every block written is answered by one."""
         return RESPONSE.pack(
             self.OPCODE,
             self.final << 7 | self.residual_overflow << 2 | self.residual_underflow << 1,
             self.response,
             self.status,
-            self.data_length,
+            length,
             self.initiator_task_tag,
-            self.stat_sn,
-            self.exp_cmd_sn,
-            self.max_cmd_sn,
+            stat_sn,
+            exp_cmd_sn,
+            max_cmd_sn,
             self.exp_data_sn,
             self.residual_count,
         )
@@ -248,19 +263,22 @@ class DataIn(TargetPdu, opcode=Opcode.DATA_IN):
     residual_count: Annotated[int, octets(44, 47)] = 0
 
     def encode(self) -> bytes:
+        return self.encode_with(self.data_length, self.stat_sn, self.exp_cmd_sn, self.max_cmd_sn)
+
+    def encode_with(self, length: int, stat_sn: int, exp_cmd_sn: int, max_cmd_sn: int) -> bytes:
         """As the fields say, but faster: every block read goes out behind one."""
         flags = self.final << 7 | self.acknowledge << 6 | self.residual_overflow << 2
         return DATA_IN.pack(
             self.OPCODE,
             flags | self.residual_underflow << 1 | self.status_present,
             self.status,
-            self.data_length,
+            length,
             self.lun,
             self.initiator_task_tag,
             self.target_transfer_tag,
-            self.stat_sn,
-            self.exp_cmd_sn,
-            self.max_cmd_sn,
+            stat_sn,
+            exp_cmd_sn,
+            max_cmd_sn,
             self.data_sn,
             self.buffer_offset,
             self.residual_count,

@@ -73,7 +73,7 @@ def row(
 def receive(phase: FullFeature, frame: Frame) -> None:
     """Carry out one PDU; whatever is wrong with it ends in a Reject."""
     found = ROWS.get(frame.opcode)
-    if found is None or (phase.session.discovery and not found.in_discovery):
+    if found is None or (phase.discovery and not found.in_discovery):
         phase.reject(frame, RejectReason.COMMAND_NOT_SUPPORTED)
         return
     try:
@@ -126,7 +126,10 @@ def receive_command(phase: FullFeature, pdu: ScsiCommand, frame: Frame) -> None:
         if not pdu.immediate:
             take_turn(phase, pdu, partial(phase.finish, pdu))
         raise
-    take_turn(phase, pdu, partial(_deliver_command, phase, command))
+    if not pdu.immediate and phase.window.passes(pdu.cmd_sn):
+        phase.events.append(CommandReceived(command))
+    else:
+        take_turn(phase, pdu, partial(_deliver_command, phase, command))
     phase.commands[pdu.initiator_task_tag] = command
 
 

@@ -12,11 +12,16 @@ SENSE_LENGTH_SIZE = 2
 
 def send_outcome(outgoing: Outgoing, command: Command, outcome: Outcome, keys: Parameters) -> None:
     """Data-In cut to measure, with the status in the last one if it is GOOD."""
-    expected = command.pdu.expected_data_transfer_length
+    pdu = command.pdu
+    expected = pdu.expected_data_transfer_length
+    if not outcome.data_in:
+        rest = residual(expected, outcome.data_out_length)
+        _send_response(outgoing, command, outcome, rest, 0)
+        return
     offered = sum(map(len, outcome.data_in))
-    moved = outcome.data_out_length if command.pdu.write or not offered else offered
+    moved = outcome.data_out_length if pdu.write or not offered else offered
     rest = residual(expected, moved)
-    length = min(offered, expected) if command.pdu.read else 0
+    length = min(offered, expected) if pdu.read else 0
     pieces = cut(outcome.data_in, length, keys.max_send_data_segment_length, keys.max_burst_length)
     collapses = outcome.status == GOOD
     data_sn = 0

@@ -72,6 +72,16 @@ class CommandWindow(Generic[T]):
         width = serial_distance(self.max_cmd_sn, self.exp_cmd_sn)
         return ahead <= width and cmd_sn not in self._waiting
 
+    def passes(self, cmd_sn: int) -> bool:
+        """Whether a command that the window admits is next and alone; then its turn is over.
+
+        So it nearly always is, and nothing has to be made that could wait.
+        """
+        if cmd_sn != self.exp_cmd_sn or self._waiting:
+            return False
+        self.exp_cmd_sn = (cmd_sn + 1) & SERIAL_MASK
+        return True
+
     def put(self, cmd_sn: int, item: T) -> Iterator[T]:
         """Take a command that the window admits; give those whose turn it is, in order."""
         self._waiting[cmd_sn] = item

@@ -1,7 +1,6 @@
 """Data of one command: Data-Out put together, Data-In cut, residuals (RFC 7143 4.2.5 and 11.7)."""
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,7 +54,7 @@ class DataOutTransfer:
         self._expected_length = expected_length
         self._solicited_to = 0
         self._r2t_sn = 0
-        self._bursts: deque[Burst] = deque()
+        self._bursts: list[Burst] = []
         if not final:
             unsolicited = min(keys.first_burst_length, expected_length)
             self._bursts.append(Burst(RESERVED_TAG, unsolicited))
@@ -116,7 +115,7 @@ class DataOutTransfer:
         self.received += pdu.data_length
         burst.data_sn += 1
         if pdu.final:
-            self._bursts.popleft()
+            del self._bursts[0]
 
     def fail(self, *, final: bool) -> None:
         """Ask for nothing more; what was asked for or announced still comes, to be thrown away."""
@@ -126,7 +125,7 @@ class DataOutTransfer:
     def drain(self, *, final: bool) -> None:
         """A PDU of a failed transfer went by; it may have ended its burst."""
         if final and self._bursts:
-            self._bursts.popleft()
+            del self._bursts[0]
 
     def _check(self, pdu: DataOut) -> Burst:
         """Every field that could put a byte where it does not belong (section 11.7)."""
@@ -182,13 +181,17 @@ class Piece(NamedTuple):
     last: bool
 
 
-def cut(data: Sequence[Buffer], length: int, max_segment: int, max_burst: int) -> Iterator[Piece]:
+def cut(data: Sequence[Buffer], length: int, max_segment: int, max_burst: int) -> Iterable[Piece]:
     """The first `length` bytes of `data` in pieces as long as a PDU and a sequence may be."""
-    if len(data) == 1 and length <= min(max_segment, max_burst):
-        if length:
-            whole = data if len(data[0]) == length else [memoryview(data[0])[:length]]
-            yield Piece(0, length, whole, ends_sequence=True, last=True)
-        return
+    if not length:
+        return ()
+    if len(data) == 1 and length <= max_segment and length <= max_burst:
+        whole = data if len(data[0]) == length else [memoryview(data[0])[:length]]
+        return (Piece(0, length, whole, True, True),)
+    return _cut(data, length, max_segment, max_burst)
+
+
+def _cut(data: Sequence[Buffer], length: int, max_segment: int, max_burst: int) -> Iterator[Piece]:
     source = iter(data)
     buffer = memoryview(b"")
     offset = 0
@@ -198,9 +201,12 @@ def cut(data: Sequence[Buffer], length: int, max_segment: int, max_burst: int) -
         missing = size
         while missing:
             buffer = buffer or memoryview(next(source))
-            buffers.append(buffer[:missing])
-            missing -= len(buffers[-1])
-            buffer = buffer[len(buffers[-1]) :]
+            if len(buffer) <= missing:
+                taken, buffer = buffer, buffer[:0]
+            else:
+                taken, buffer = buffer[:missing], buffer[missing:]
+            buffers.append(taken)
+            missing -= len(taken)
         end = offset + size
         last = end == length
         yield Piece(offset, size, buffers, last or end % max_burst == 0, last)

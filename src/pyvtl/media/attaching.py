@@ -31,6 +31,8 @@ class TapeAway:
     label: Label
     packs: Sequence[Pack]
     stored: Sequence[StoredPack]
+    key: bytes | None = field(default=None, repr=False)
+    """Its `key.json`, if it is encrypted."""
 
 
 def attach(files: FileLayer, folder: Path, catalog: Catalog, tape: TapeAway) -> None:
@@ -49,6 +51,8 @@ def attach(files: FileLayer, folder: Path, catalog: Catalog, tape: TapeAway) -> 
     own = {pack.pack_id for pack in packs}
     CatalogReferences(catalog).keep(label.barcode, {row.pack_id for row in stored} - own)
     StoredTable(catalog).put(label.barcode, stored)
+    if tape.key is not None and KEY_FILE not in files.listdir(folder):
+        write_file(files, folder / KEY_FILE, tape.key)
     if LABEL not in files.listdir(folder):
         write_label(files, folder, label)
 

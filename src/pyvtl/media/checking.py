@@ -105,7 +105,7 @@ class StoreCheck:
             yield Finding(None, f"{error}: no chain and no hash can be proved without it")
         with ExitStack() as stack:
             try:
-                self._catalog = stack.enter_context(_copied(self._path))
+                self._catalog = stack.enter_context(copied_catalog(self._path))
                 yield from map(_of_catalog, self._catalog.faults())
                 self._rows = {row.barcode: row for row in self._catalog.tapes()}
                 self._kept = CatalogReferences(self._catalog).all_kept()
@@ -312,7 +312,7 @@ def _of_catalog(fault: str) -> Finding:
 
 
 @contextmanager
-def _copied(path: Path) -> Iterator[Catalog]:
+def copied_catalog(path: Path) -> Iterator[Catalog]:
     """A copy of the catalog, which may be opened without changing the folder.  CatalogError."""
     with TemporaryDirectory() as scratch:
         try:

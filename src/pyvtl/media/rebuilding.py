@@ -9,7 +9,8 @@ from pyvtl.media.vault import Vault
 from pyvtl.store.carrying import carry_over
 from pyvtl.store.catalog import Catalog, PlaceRow
 from pyvtl.store.errors import StoreError
-from pyvtl.store.files import FileLayer
+from pyvtl.store.eviction import is_whole
+from pyvtl.store.files import FileLayer, LocalFiles
 from pyvtl.store.keys import Secret
 from pyvtl.store.references import SUFFIX, pack_id_of
 from pyvtl.store.repository import TAPES
@@ -57,14 +58,17 @@ def _old_places(path: Path) -> dict[str, PlaceRow]:
 
 
 def _carry_over(path: Path, draft: Catalog) -> None:
-    """Keep what is known of packs that are in the object store alone, if the old catalog can tell.
+    """Keep what is known of packs that are in the object store, if the old catalog can tell.
 
     If it cannot, the tapes say so when they are loaded: they are marked.
     """
     if (path / CATALOG).exists():
-        here = {pack_id_of(file.name) for file in (path / TAPES).glob(f"*/*{SUFFIX}")}
+        found = {pack_id_of(file.name): file for file in (path / TAPES).glob(f"*/*{SUFFIX}")}
+        whole = {
+            pack_id for pack_id, file in found.items() if is_whole(LocalFiles(), file, pack_id)
+        }
         with suppress(StoreError), closing(Catalog(path / CATALOG)) as catalog:
-            carry_over(catalog, draft, here)
+            carry_over(catalog, draft, whole)
 
 
 def _keep_aside(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The tapes of a data folder as they are found there: taken up, claimed, loaded and swept."""
+"""What lies in a data folder: its tapes, who has which, and what of them is where."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,12 +12,14 @@ from pyvtl.media.adoption import (
     says_deleted,
     says_worm,
 )
+from pyvtl.media.at_rest import PackIds
 from pyvtl.media.cartridge import Cartridge
 from pyvtl.media.claims import Claims, InUseError
 from pyvtl.media.medium import DamagedError, MediumError
+from pyvtl.media.snapshot import Backlog, backlog_of
 from pyvtl.media.storing import advising, storing
-from pyvtl.media.upload_state import UploadStates
-from pyvtl.media.volume import SHREDDED, label_of
+from pyvtl.media.upload_state import UploadStates, count_dirty
+from pyvtl.media.volume import SHREDDED, Volume, label_of, volume_of
 from pyvtl.store.block_index import ENTRIES
 from pyvtl.store.catalog import Catalog, TapeRow
 from pyvtl.store.dedup import Scope
@@ -49,7 +51,7 @@ CATALOG = "catalog.sqlite3"
 
 
 class Shelf:
-    """What a vault stands on.  Opening it takes up every tape that the folder has."""
+    """The parts of a data folder, opened together; `Vault` has what is done with them."""
 
     def __init__(
         self,
@@ -102,9 +104,8 @@ class Shelf:
             undo.callback(self._cache.close)
             self._tapes = {row.barcode: row for row in self._catalog.tapes()}
             self._adopt_all()
-            self._uploads = UploadStates(
-                self._files, self._tapes_folder, self._catalog, self._dirty
-            )
+            self.uploads = UploadStates(self._files, self._tapes_folder)
+            count_dirty(self._files, self._tapes_folder, self._stored.all(), self._dirty)
             undo.pop_all()
 
     @property
@@ -112,6 +113,11 @@ class Shelf:
         """What is here of what the object store has."""
         assert self._cache is not None, "it is there as soon as the folder is open"
         return self._cache
+
+    def needed(self, pack_ids: PackIds) -> PackIds:
+        """Those of these packs that a tape here holds or refers to: they must not be lost."""
+        with storing():
+            return self._sharing.needed(pack_ids)
 
     def close(self) -> None:
         """Close what is open and let go of the folder's files."""
@@ -130,18 +136,6 @@ class Shelf:
             if self._held(barcode) is not None:
                 raise InUseError(f"tape {barcode} is in use")
             yield row
-
-    def _visit(self, row: TapeRow) -> None:
-        """Load a tape that nobody uses if its folder has what the catalog does not know of."""
-        with storing():
-            known = self._catalog.known(row.barcode)
-            closed = {pack_id for pack_id, fact in known.items() if fact.pack is not None}
-            if closed.issuperset(map(pack_id_of, segment_names(self._folder(row)))):
-                return
-        with suppress(InUseError), self._claim(row.barcode, visit=True), storing():
-            cartridge = self._load(row)
-            self._note_damage(row, cartridge.damage)
-            cartridge.close()
 
     def _row(self, barcode: str) -> TapeRow:
         row = self._tapes.get(barcode)
@@ -190,6 +184,11 @@ class Shelf:
                 self._stored.forget(pack_ids)  # Its copies go when it looks around.
             else:
                 self._cache.forget(pack_ids)
+
+    def _volume(self, row: TapeRow) -> Volume:
+        barcode = row.barcode
+        dirty_bytes = self._dirty.of(barcode).size_bytes
+        return volume_of(row, self._held(barcode), self.uploads.of(barcode), dirty_bytes)
 
     def _held(self, barcode: str) -> Cartridge | None:
         """The cartridge of a tape that is in use."""
@@ -262,3 +261,23 @@ class Shelf:
         known = row_from_segments(self._files, self._tapes_folder / barcode)
         reason = f"{error}; `pyvtl store check --repair` makes the label anew"
         self._tapes[barcode] = self._unlabelled[barcode] = known._replace(damage=reason)
+
+    def _visit(self, row: TapeRow) -> None:
+        """Load a tape that nobody uses if its folder has what the catalog does not know of."""
+        with storing():
+            known = self._catalog.known(row.barcode)
+            closed = {pack_id for pack_id, fact in known.items() if fact.pack is not None}
+            if closed.issuperset(map(pack_id_of, segment_names(self._folder(row)))):
+                return
+        with suppress(InUseError), self._claim(row.barcode, visit=True), storing():
+            cartridge = self._load(row)
+            self._note_damage(row, cartridge.damage)
+            cartridge.close()
+
+    def _backlog(self, row: TapeRow) -> Backlog | None:
+        if row.barcode in self._unlabelled or (
+            not row.deleted and self.uploads.fenced(row.barcode) is not None
+        ):
+            return None
+        state, dirty = self.uploads.of(row.barcode), self._dirty.of(row.barcode)
+        return backlog_of(row, dirty, state, self._held(row.barcode))

@@ -6,15 +6,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from pyvtl.store.catalog import Catalog
+from pyvtl.media.storing import storing
 from pyvtl.store.dirty import DirtyPacks, Stage
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import FileLayer, write_file
 from pyvtl.store.loading import SEGMENT_NAME
 from pyvtl.store.references import pack_id_of
 from pyvtl.store.repository import FORMAT_VERSION, read_json
-from pyvtl.store.stored import StoredPack
-from pyvtl.store.stored_table import StoredTable
 
 STATE = "upload.json"
 
@@ -35,22 +33,17 @@ class UploadStates:
     """Those of all tapes of a data folder, the deleted ones too.  May be used from any thread.
 
     The file is there before the store hears of a tape, and goes when the store knows that the tape
-    was deleted: so what a crash kept it from hearing, it is told later.
+    was deleted: so what a crash kept it from hearing, it is told later.  Raises as `storing` does.
     """
 
-    def __init__(self, files: FileLayer, tapes: Path, catalog: Catalog, dirty: DirtyPacks) -> None:
-        """Read all states, and count what no store has."""
-        self._files, self._tapes, self._dirty = files, tapes, dirty
-        self._stored = StoredTable(catalog)
-        self._states: dict[str, UploadState] = {}
-        stored = self._stored.all()
-        for barcode, names in _folders(files, tapes):
-            if STATE in names:
-                self._states[barcode] = _read(files, tapes / barcode / STATE)
-            for name in filter(SEGMENT_NAME.fullmatch, names):
-                if (pack_id := pack_id_of(name)) not in stored:
-                    size = _size(files, tapes / barcode / name)
-                    dirty.note(barcode, pack_id, Stage.CLOSED, size)
+    def __init__(self, files: FileLayer, tapes: Path) -> None:
+        self._files, self._tapes = files, tapes
+        self._states = {
+            barcode: _read(files, tapes / barcode / STATE)
+            for barcode, names in _folders(files, tapes)
+            if STATE in names
+        }
+        self._fenced = {b: state.fenced for b, state in self._states.items() if state.fenced}
 
     def of(self, barcode: str) -> UploadState | None:
         """What is known of a tape; None if the store never took it."""
@@ -58,18 +51,20 @@ class UploadStates:
 
     def fenced(self, barcode: str) -> str | None:
         """Who has the tape now, if that is somebody else."""
-        state = self._states.get(barcode)
-        return state.fenced if state is not None else None
+        return self._fenced.get(barcode)
+
+    @property
+    def fenced_barcodes(self) -> Collection[str]:
+        """The tapes that somebody else has."""
+        return self._fenced.keys()
 
     def begin(self, barcode: str) -> None:
         """The store may know the tape from now on."""
         if barcode not in self._states:
             self._write(barcode, UploadState())
 
-    def put_stored(self, barcode: str, packs: Collection[StoredPack]) -> None:
-        """A recovery point was committed that lists these packs: they are clean from now on."""
-        self._stored.put(barcode, packs)
-        self._dirty.forget([pack.pack_id for pack in packs])
+    def committed(self, barcode: str) -> None:
+        """The store took a recovery point now."""
         state = self._states.get(barcode, UploadState())
         self._write(barcode, replace(state, recovery_point_at=int(time.time())))
 
@@ -77,16 +72,30 @@ class UploadStates:
         """Somebody else has the tape now; durable."""
         state = self._states.get(barcode, UploadState())
         self._write(barcode, replace(state, fenced=reason))
+        self._fenced[barcode] = reason
 
     def forget(self, barcode: str) -> None:
         """The store knows that the tape was deleted: there is nothing more to tell it."""
+        self._fenced.pop(barcode, None)
         if self._states.pop(barcode, None) is not None:
-            self._files.unlink(self._tapes / barcode / STATE)
+            with storing():
+                self._files.unlink(self._tapes / barcode / STATE)
 
     def _write(self, barcode: str, state: UploadState) -> None:
-        kept = {"format": FORMAT_VERSION, **asdict(state)}
-        write_file(self._files, self._tapes / barcode / STATE, json.dumps(kept).encode() + b"\n")
+        kept = json.dumps({"format": FORMAT_VERSION, **asdict(state)}).encode() + b"\n"
+        with storing():
+            write_file(self._files, self._tapes / barcode / STATE, kept)
         self._states[barcode] = state
+
+
+def count_dirty(
+    files: FileLayer, tapes: Path, stored: Collection[bytes], dirty: DirtyPacks
+) -> None:
+    """Tell of every segment that is here and not in the store, after a start."""
+    for barcode, names in _folders(files, tapes):
+        for name in filter(SEGMENT_NAME.fullmatch, names):
+            if (pack_id := pack_id_of(name)) not in stored:
+                dirty.note(barcode, pack_id, Stage.CLOSED, _size(files, tapes / barcode / name))
 
 
 def _folders(files: FileLayer, tapes: Path) -> Iterator[tuple[str, list[str]]]:

@@ -4,18 +4,20 @@ import json
 import secrets
 import time
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from pyvtl.media.adoption import row_of, says_worm
-from pyvtl.media.at_rest import PackIds, TapeAtRest, tape_at_rest
+from pyvtl.media.at_rest import TapeAtRest, tape_at_rest
 from pyvtl.media.attaching import TapeAway, TapeBrought, attach, take_in, take_in_others
 from pyvtl.media.cartridge import Cartridge
+from pyvtl.media.copying import copy_objects
 from pyvtl.media.inventory import Moves, Place
 from pyvtl.media.medium import Attributes, MediumError
 from pyvtl.media.shelf import Shelf
-from pyvtl.media.snapshot import Backlog, backlog_of, snapshot_of
+from pyvtl.media.snapshot import Backlog, snapshot_of
 from pyvtl.media.storing import storing
-from pyvtl.media.volume import SHREDDED, Volume, label_of, volume_of
+from pyvtl.media.volume import SHREDDED, Volume, label_of
 from pyvtl.store.catalog import PlaceRow, TapeRow
 from pyvtl.store.keys import is_encrypted
 from pyvtl.store.repository import (
@@ -24,8 +26,6 @@ from pyvtl.store.repository import (
 )
 from pyvtl.store.stored import StoredPack
 from pyvtl.store.tape_map import Pack
-
-CATALOG = "catalog.sqlite3"
 
 
 class Vault(Shelf):
@@ -61,11 +61,38 @@ class Vault(Shelf):
         One that is `read_only` shows itself write-protected, and nothing on it changes.
         """
         with self._claim(barcode) as row, storing():
+            if (owner := self.uploads.fenced(barcode)) is not None:
+                raise MediumError(f"tape {barcode} is fenced: {owner}")
             cartridge = self._load(row)
             cartridge.read_only = read_only
             self._note_damage(row, cartridge.damage)
             self._open[barcode] = cartridge
         return cartridge
+
+    def fence(self, barcode: str, reason: str) -> None:
+        """Somebody else has the tape now: it cannot be opened again, and all of it stays here."""
+        self.uploads.fence(barcode, reason)
+        with storing():
+            self.cache.pin(barcode)
+
+    def recover(self, barcode: str, new: str) -> None:
+        """Copy what is here of a fenced tape, which is in no drive, to a new tape.
+
+        MediumError when it is not fenced, when `new` is taken, or when it cannot be read.
+        """
+        if self.uploads.fenced(barcode) is None:
+            raise MediumError(f"tape {barcode} is not fenced: there is nothing to recover")
+        with self._claim(barcode) as row, storing():
+            source = self._load(row)
+            self.create(new, row.capacity_bytes)
+            try:
+                with closing(self.open(new)) as target:
+                    copy_objects(source, target)
+            except BaseException:
+                self.delete(new)
+                raise
+            finally:
+                source.close()
 
     def protect(self, barcode: str, write_protected: bool) -> None:
         """Set the write protection of a tape that is not in use."""
@@ -96,11 +123,6 @@ class Vault(Shelf):
         with storing():
             self._keyring.unwrap(barcode, json.loads(key))
 
-    def needed(self, pack_ids: PackIds) -> PackIds:
-        """Those of these packs that a tape here holds or refers to: they must not be lost."""
-        with storing():
-            return self._sharing.needed(pack_ids)
-
     def snapshot(self, barcode: str) -> TapeAtRest | None:
         """The closed packs of a tape, also while a drive writes it; None where there are none yet.
 
@@ -124,26 +146,14 @@ class Vault(Shelf):
         """The label of a tape, also of a deleted one."""
         return label_of(self._tapes[barcode])
 
-    def pushing(self, barcode: str) -> None:
-        """The store is about to hear of the tape: if it is deleted, it has to hear that too."""
-        with storing():
-            self._uploads.begin(barcode)
-
-    def put_stored(self, barcode: str, packs: Collection[StoredPack]) -> None:
-        """The store has a recovery point that lists these packs: they are clean from now on."""
-        with storing():
-            self._uploads.put_stored(barcode, packs)
-            self.cache.cleaned([pack.pack_id for pack in packs])
-
-    def buried(self, barcode: str) -> None:
-        """The store knows that the tape was deleted."""
-        with storing():
-            self._uploads.forget(barcode)
-
     @property
     def dirty_bytes(self) -> int:
-        """What lies on this disk and in no store; costs nothing to ask."""
-        return self._dirty.total.size_bytes
+        """What lies on this disk and waits for the store; costs nothing to ask.
+
+        What is here of a tape that somebody else has waits for nothing.
+        """
+        fenced = sum(self._dirty.of(barcode).size_bytes for barcode in self.uploads.fenced_barcodes)
+        return self._dirty.total.size_bytes - fenced
 
     def backlog(self) -> list[Backlog]:
         """The tapes of which the store lacks something; asks no disk."""
@@ -163,10 +173,26 @@ class Vault(Shelf):
             self._catalog.forget_packs(barcode)
             self._sweep(deleted)
 
-    def attach(self, label: Label, packs: Sequence[Pack], stored: Sequence[StoredPack]) -> Volume:
+    def put_stored(self, barcode: str, packs: Collection[StoredPack]) -> None:
+        """The store has a recovery point that lists these packs: they are clean from now on."""
+        with storing():
+            self._stored.put(barcode, packs)
+            pack_ids = [pack.pack_id for pack in packs]
+            self._dirty.forget(pack_ids)
+            self.cache.cleaned(pack_ids)
+            self.uploads.committed(barcode)
+
+    def attach(
+        self,
+        label: Label,
+        packs: Sequence[Pack],
+        stored: Sequence[StoredPack],
+        key: bytes | None = None,
+    ) -> Volume:
         """Take up a tape that the object store has: its packs, in their order, and where each is.
 
-        Of `stored`, what is none of `packs` are other tapes' packs that they refer to.  What is
+        Of `stored`, what is none of `packs` are other tapes' packs that they refer to; `key` is
+        the `key.json` of an encrypted tape.  What is
         here of the tape already, and nothing there is missing, stays.  MediumError when another
         tape has its barcode, when it was deleted here, or when it is in use.
         """
@@ -177,7 +203,7 @@ class Vault(Shelf):
         try:
             with self._claim(row.barcode), storing():
                 folder = self._tapes_folder / row.barcode
-                attach(self._files, folder, self._catalog, TapeAway(label, packs, stored))
+                attach(self._files, folder, self._catalog, TapeAway(label, packs, stored, key))
                 self._put(row)
                 self._look_into(row)
         except MediumError:
@@ -238,12 +264,3 @@ class Vault(Shelf):
                     for name, to in moves.items()
                 }
             )
-
-    def _backlog(self, row: TapeRow) -> Backlog | None:
-        if row.barcode in self._unlabelled:
-            return None
-        state, dirty = self._uploads.of(row.barcode), self._dirty.of(row.barcode)
-        return backlog_of(row, dirty, state, self._held(row.barcode))
-
-    def _volume(self, row: TapeRow) -> Volume:
-        return volume_of(row, self._held(row.barcode))

@@ -1,7 +1,8 @@
 """Target devices: logical units by LUN (SAM-5 SCSI target device)."""
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from pyvtl.scsi.asc import Asc
 from pyvtl.scsi.command import ALWAYS, Command, CommandTable, command
@@ -28,9 +29,9 @@ class Target:
         """The unit whose task set a task for `lun` belongs to; None if there is no such unit."""
         return None if lun is None else self.units.get(lun)
 
-    async def execute(self, task: Task) -> None:
+    def execute(self, task: Task) -> Coroutine[Any, Any, None]:
         """Run one command in the unit that it names; a unit that is not there answers too."""
-        await (self.unit_of(task.lun) or self._no_unit()).execute(task)
+        return (self.unit_of(task.lun) or self._no_unit()).execute(task)
 
     def _no_unit(self) -> "AbsentUnit":
         """It looks like its neighbour, whose identity may have changed."""

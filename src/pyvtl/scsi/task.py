@@ -1,7 +1,7 @@
 """Tasks: one SCSI command each, on its way through a logical unit (SAM-5 Task)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
@@ -55,6 +55,9 @@ class Given:
         return memoryview(self.data)[:length]
 
 
+NOTHING = Given()
+
+
 @dataclass(eq=False, slots=True)
 class Task:
     """One command: what came in, and what goes back.
@@ -69,7 +72,7 @@ class Task:
     lun: int | None = 0
     tag: int = 0
     attribute: TaskAttribute = TaskAttribute.SIMPLE
-    data_out: DataOut = field(default_factory=Given)
+    data_out: DataOut = NOTHING
     data_in: Sequence[Buffer] = ()
     data_out_length: int = 0
     status: Status = Status.GOOD

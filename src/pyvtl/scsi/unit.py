@@ -77,9 +77,8 @@ class LogicalUnit:
         """Run one command; its end is in `task.status`, `task.sense` and `task.data_in`."""
         try:
             row, cdb = self.COMMANDS.decode(task.cdb)
-            if not self._admits(task, row):
-                return
-            await row.handler(self, task, cdb)
+            if self._admits(task, row):
+                await row.handler(self, task, cdb)
         except CheckCondition as condition:
             task.status = Status.CHECK_CONDITION
             task.sense = self.encode_sense(condition.sense)

@@ -104,7 +104,9 @@ class Carrier(asyncio.BufferedProtocol):
             return
         self._receiving = True
         try:
-            self._carry_out(self.connection.buffer_updated(nbytes, self._loop.time()))
+            events = self.connection.buffer_updated(nbytes, self._loop.time())
+            if events:
+                self._carry_out(events)
         except Exception:
             log.exception("connection.failed", peer=str(self.peer))
             self._close()
@@ -179,6 +181,10 @@ class Carrier(asyncio.BufferedProtocol):
             if self._leaving:  # the event before ended the session
                 return
             match event:
+                # First what comes for every block: cases are tried one after another.
+                case CommandReceived(command):
+                    if initiator is not None:
+                        service.execution.execute(initiator, command)
                 case SessionStarted(session):
                     self._begin_session(session)
                     initiator = self.initiator
@@ -186,8 +192,6 @@ class Carrier(asyncio.BufferedProtocol):
                     self._end(event)
                 case _ if initiator is None:
                     pass
-                case CommandReceived(command):
-                    service.execution.execute(initiator, command)
                 case DataReceived(command):
                     data_arrived(initiator, command)
                 case TaskManagementReceived(request):

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -11,10 +10,10 @@ from pyvtl.scsi.asc import Asc
 from pyvtl.scsi.lun import decode_lun
 from pyvtl.scsi.sense import CheckCondition, Sense, SenseKey
 from pyvtl.scsi.target import Target
-from pyvtl.scsi.task import Task, TaskAborted, TaskAttribute
+from pyvtl.scsi.task import TaskAborted, TaskAttribute
 from pyvtl.scsi.unit import LogicalUnit
 from pyvtl.server.sessions import Initiator
-from pyvtl.server.taskset import TaskSet
+from pyvtl.server.taskset import Job, TaskSet
 
 MAX_TRANSFER_BYTES = 16 << 20
 """The longest data-out of one command that memory is taken for."""
@@ -22,42 +21,47 @@ MAX_TRANSFER_BYTES = 16 << 20
 number_of = lru_cache(maxsize=1024)(decode_lun)
 """The number in a LUN field: few fields are in use, and every command has one."""
 
+ATTRIBUTES = (*TaskAttribute, *3 * (TaskAttribute.SIMPLE,))
+"""Task attributes by the three bits of their code; a reserved one is taken as simple."""
+
 FAILURES = {
     DataFailure.DIGEST: Asc.PROTOCOL_SERVICE_CRC_ERROR,
     DataFailure.PROTOCOL: Asc.DATA_PHASE_ERROR,
 }
 
 
-@dataclass(eq=False, slots=True)
-class ScsiJob:
-    """One SCSI command of an initiator; also the far end of its data-out buffer."""
+class ScsiJob(Job):
+    """One SCSI command of an initiator, as a task that gets its data from there.
 
-    initiator: Initiator
-    command: Command
-    task: Task = field(init=False)
+    Nothing in it leads back to it: so it is gone, and its data with it, once it is done, and
+    memory for the next command is where the caches know it.
+    """
 
-    def __post_init__(self) -> None:
-        command = self.command
-        self.task = Task(
-            self.initiator.nexus,
+    __slots__ = ("command", "initiator")
+
+    def __init__(self, initiator: Initiator, command: Command) -> None:
+        pdu = command.pdu
+        super().__init__(
+            initiator.nexus,
             command.cdb,
-            lun=number_of(command.lun),
-            tag=command.tag,
-            attribute=attribute_of(command.pdu.attribute),
-            data_out=self,
+            number_of(pdu.lun),
+            pdu.initiator_task_tag,
+            ATTRIBUTES[pdu.attribute],
         )
+        self.initiator = initiator
+        self.command = command
 
     def run(self) -> Coroutine[Any, Any, None]:
         """Let the target route and execute the task."""
-        return self.initiator.target.execute(self.task)
+        return self.initiator.target.execute(self)
 
     def finish(self) -> None:
         """Answer, or for an aborted task drop what is left of it."""
-        task, connection = self.task, self.initiator.connection
-        if task.aborted:
+        connection = self.initiator.connection
+        if self.aborted:
             connection.abandon(self.command)
             return
-        outcome = Outcome(task.status, task.sense, task.data_in, task.data_out_length)
+        outcome = Outcome(self.status, self.sense, self.data_in, self.data_out_length)
         connection.respond(self.command, outcome)
         self.initiator.flush()
 
@@ -65,14 +69,17 @@ class ScsiJob:
 
     async def receive(self, length: int) -> memoryview:
         """Fetch data; what never comes ends the command or, when that is aborted, the task."""
+        self.data_out_length = length
+        if not length:
+            return memoryview(b"")
         if length > MAX_TRANSFER_BYTES:
             raise CheckCondition(Sense(SenseKey.ILLEGAL_REQUEST, Asc.INVALID_FIELD_IN_CDB))
-        if self.task.aborted:  # while it waited for something else: nobody will send anything
+        if self.aborted:  # while it waited for something else: nobody will send anything
             raise TaskAborted
         if not self.initiator.connection.solicit(self.command, length):
             await self._arrival()
-        if self.task.aborted:
-            raise TaskAborted
+            if self.aborted:
+                raise TaskAborted
         if self.command.failure is not None:
             raise CheckCondition(Sense(SenseKey.ABORTED_COMMAND, FAILURES[self.command.failure]))
         return self.command.data()
@@ -100,11 +107,6 @@ def data_arrived(initiator: Initiator, command: Command) -> None:
         arrival.set_result(None)
 
 
-def attribute_of(code: int) -> TaskAttribute:
-    """The task attribute; a reserved one is taken as simple."""
-    return TaskAttribute(code) if code <= TaskAttribute.ACA else TaskAttribute.SIMPLE
-
-
 class Execution:
     """The task sets of all logical units; commands to units that are not there share one more."""
 
@@ -114,7 +116,7 @@ class Execution:
     def execute(self, initiator: Initiator, command: Command) -> None:
         """Begin a command, or let it wait for its turn."""
         job = ScsiJob(initiator, command)
-        self.task_set(initiator.target.unit_of(job.task.lun)).submit(job)
+        self.task_set(initiator.target.unit_of(job.lun)).submit(job)
 
     def task_set(self, unit: LogicalUnit | None) -> TaskSet[ScsiJob]:
         """The task set of a unit."""

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from functools import partial
 from types import coroutine
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -16,19 +16,22 @@ from pyvtl.scsi.task import Status, Task, TaskAborted, TaskAttribute
 log = structlog.get_logger()
 
 
-class Job(Protocol):
+class Job(Task):
     """One command on its way: what the task set runs, and whom it tells of the end."""
 
-    task: Task
+    __slots__ = ()
 
     def run(self) -> Coroutine[Any, Any, None]:
         """Carry out the command; its end is in the task."""
+        raise NotImplementedError
 
     def interrupt(self) -> None:
         """The task is aborted: stop waiting for data, if that is what it does."""
+        raise NotImplementedError
 
     def finish(self) -> None:
         """The task is over: answer it, unless it was aborted."""
+        raise NotImplementedError
 
 
 J = TypeVar("J", bound=Job)
@@ -48,7 +51,10 @@ class TaskSet(Generic[J]):
 
     def submit(self, job: J) -> None:
         """Take a job; head of queue overtakes what has not begun (SAM-5 Task attributes)."""
-        if job.task.attribute is TaskAttribute.HEAD_OF_QUEUE:
+        if self._running is None and not self._waiting:
+            self._start(job)
+            return
+        if job.attribute is TaskAttribute.HEAD_OF_QUEUE:
             self._waiting.appendleft(job)
         else:
             self._waiting.append(job)
@@ -65,7 +71,7 @@ class TaskSet(Generic[J]):
         """
         aborted = [job for job in self.jobs() if chosen(job)]
         for job in aborted:
-            job.task.aborted = True
+            job.aborted = True
             if job is self._running:
                 job.interrupt()
             else:
@@ -75,7 +81,7 @@ class TaskSet(Generic[J]):
 
     def when_settled(self, then: Callable[[], None]) -> None:
         """Call `then` as soon as no aborted job runs."""
-        if self._running is not None and self._running.task.aborted:
+        if self._running is not None and self._running.aborted:
             self._watchers.append(then)
         else:
             then()
@@ -112,9 +118,10 @@ class TaskSet(Generic[J]):
     def _end(self, job: J) -> None:
         self._running = None
         job.finish()
-        watchers, self._watchers = self._watchers, []
-        for watcher in watchers:
-            watcher()
+        if self._watchers:
+            watchers, self._watchers = self._watchers, []
+            for watcher in watchers:
+                watcher()
 
 
 async def guarded(job: Job) -> None:
@@ -122,12 +129,11 @@ async def guarded(job: Job) -> None:
     try:
         await job.run()
     except TaskAborted:
-        job.task.aborted = True
+        job.aborted = True
     except Exception:
-        task = job.task
-        log.exception("task.failed", cdb=bytes(task.cdb).hex(), lun=task.lun)
+        log.exception("task.failed", cdb=bytes(job.cdb).hex(), lun=job.lun)
         sense = Sense(SenseKey.HARDWARE_ERROR, Asc.INTERNAL_TARGET_FAILURE)
-        task.status, task.sense, task.data_in = Status.CHECK_CONDITION, sense.encode_fixed(), ()
+        job.status, job.sense, job.data_in = Status.CHECK_CONDITION, sense.encode_fixed(), ()
 
 
 async def to_its_end(work: Coroutine[Any, Any, None], awaited: Any) -> None:

@@ -5,7 +5,7 @@ written until after it is deleted, so that what is counted is never less than wh
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -33,7 +33,7 @@ class CacheSpace:
         """Without a limit nothing is ever removed."""
         self.limit_bytes = limit_bytes
         self.used_bytes = 0
-        self.pinned: Collection[bytes] = frozenset()
+        self.pinned: frozenset[bytes] = frozenset()
         """Packs of which nothing is removed."""
         self._remove = remove
         self._lock = Lock()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import FileLayer, read_file, write_file
-from pyvtl.store.format import FooterTail, SegmentHeader
+from pyvtl.store.format import FooterTail, SegmentHeader, decode_header
 from pyvtl.store.recovery import read_footer
 
 EVICTED = "evicted"
@@ -30,6 +30,13 @@ def evicted_generation(files: FileLayer, folder: Path) -> int | None:
     if not text.strip().isdigit():
         raise DamageError(f"{folder / EVICTED} does not name a generation")
     return int(text)
+
+
+def is_whole(files: FileLayer, path: Path, pack_id: bytes) -> bool:
+    """Whether a segment has a header and a footer; what stands between is not looked at."""
+    outline = outline_at(files, path, pack_id)
+    header = None if outline is None else decode_header(outline[: SegmentHeader.SIZE])
+    return header is not None and header.pack_id == pack_id
 
 
 def outline_at(files: FileLayer, path: Path, pack_id: bytes) -> bytes | None:

@@ -72,7 +72,6 @@ class LocalFiles:
     close = staticmethod(os.close)
     pread = staticmethod(os.pread)
     pwritev = staticmethod(os.pwritev)
-    fallocate = staticmethod(os.posix_fallocate)
     ftruncate = staticmethod(os.ftruncate)
     fdatasync = staticmethod(os.fdatasync)
     unlink = staticmethod(os.unlink)
@@ -81,6 +80,9 @@ class LocalFiles:
     def open(self, path: Path, *, create: bool = False) -> int:
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
         return os.open(path, flags, 0o640)
+
+    def fallocate(self, fd: int, offset: int, length: int) -> None:
+        os.posix_fallocate(fd, offset, length)
 
     def size(self, fd: int) -> int:
         return os.fstat(fd).st_size
@@ -106,6 +108,19 @@ class LocalFiles:
         return Usage(status.st_blocks * SECTOR_SIZE, status.st_mtime)
 
 
+class KeepsRoom(LocalFiles):
+    """The real file system, of which tapes do not take the last bytes: the catalog needs some."""
+
+    def __init__(self, kept_bytes: int) -> None:
+        self._kept_bytes = kept_bytes
+
+    def fallocate(self, fd: int, offset: int, length: int) -> None:
+        usage = os.fstatvfs(fd)
+        if usage.f_bavail * usage.f_frsize - length < self._kept_bytes:
+            raise OSError(errno.ENOSPC, "what is left of the disk is kept for the catalog")
+        super().fallocate(fd, offset, length)
+
+
 def _refuse(*_: object, **__: object) -> NoReturn:
     raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
@@ -113,13 +128,16 @@ def _refuse(*_: object, **__: object) -> NoReturn:
 class ReadOnlyFiles(LocalFiles):
     """The real file system, only to read: all that would change it is refused with EROFS."""
 
-    pwritev = fallocate = ftruncate = fdatasync = staticmethod(_refuse)
+    pwritev = ftruncate = fdatasync = staticmethod(_refuse)
     sync_folder = rename = unlink = mkdir = rmdir = staticmethod(_refuse)
 
     def open(self, path: Path, *, create: bool = False) -> int:
         if create:
             _refuse()
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def fallocate(self, fd: int, offset: int, length: int) -> None:
+        _refuse()
 
 
 def write_all(files: FileLayer, fd: int, buffers: list[Buffer], offset: int) -> int:

@@ -41,6 +41,8 @@ class TapeFolder:
     """Told of what the segments take of the disk."""
     cache: PackCache | None = None
     """What the object store holds of it, if there may be such."""
+    prove: bool = False
+    """Whether blocks are held against their hashes too: the segments come from elsewhere."""
     told: Callable[[str], None] = lambda _what: None
     """Is told, in a sentence, what was mended."""
 

@@ -6,7 +6,8 @@ proves each frame.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -108,13 +109,19 @@ class PackCache:
         """Have the pieces that follow one fetched, as far as there is room for that."""
         limit = self._space.limit_bytes
         count = AHEAD if limit is None else min(AHEAD, limit // (4 * CHUNK))
-        last = (stored.length - 1) // CHUNK
-        for number in range(after + 1, min(after + count, last) + 1):
+        self.fetch(stored, range(after + 1, min(after + 1 + count, pieces_of(stored))))
+
+    def fetch(self, stored: StoredPack, numbers: Iterable[int]) -> list[Future[bytes | None]]:
+        """Begin to fetch those pieces that are not here; what to wait for."""
+        begun = []
+        for number in numbers:
             key = stored.pack_id, number
             if not self._space.has(key):
                 flight, ours = self._flight(key)
+                begun.append(flight)
                 if ours:
                     self._pool.submit(self._fly, flight, stored, number)
+        return begun
 
     def doubt(self, stored: StoredPack, start: int, end: int) -> None:
         """What was read between these bytes of a pack is not what was written: delete it."""
@@ -165,7 +172,7 @@ class PackCache:
         for stored in filter(None, map(self.rows.find, pack_ids)):
             self.rows.forget([stored.pack_id])
             self._space.forget((stored.pack_id, SEGMENT))
-            for number in range(OUTLINE, -(-stored.length // CHUNK)):
+            for number in range(OUTLINE, pieces_of(stored)):
                 self._space.discard((stored.pack_id, number))
 
     # What a user sees and wants
@@ -175,6 +182,26 @@ class PackCache:
         space = self._space
         pinned = sum(size for key, size in space.sizes().items() if key[0] in space.pinned)
         return CacheFigures(space.limit_bytes, space.used_bytes, pinned, self._hits, self._misses)
+
+    def local_bytes(self) -> Mapping[str, int]:
+        """How much is here of what the store has of each tape."""
+        owners, found = self.rows.owners(), Counter[str]()
+        for key, size in self._space.sizes().items():
+            if key[0] in owners:
+                found[owners[key[0]]] += size
+        return found
+
+    def room_for(self, barcode: str) -> int | None:
+        """How much of a tape can be here at once; None if all of it can."""
+        if self._space.limit_bytes is None:
+            return None
+        others = self._space.pinned - {pack.pack_id for pack in self.rows.needed(barcode)}
+        taken = sum(size for key, size in self._space.sizes().items() if key[0] in others)
+        return max(0, self._space.limit_bytes - taken)
+
+    def has_segment(self, pack_id: bytes) -> bool:
+        """Whether the whole segment of a clean pack is here."""
+        return self._space.has((pack_id, SEGMENT))
 
     def evict(self) -> None:
         """Delete all copies that may go."""
@@ -331,34 +358,9 @@ class PackCache:
             self._misses += not hit
 
 
-class PackReader:
-    """A pack that is read through the cache, by one thread."""
-
-    gone = False
-
-    def __init__(self, cache: PackCache, stored: StoredPack) -> None:
-        self._cache, self._stored = cache, stored
-        self._last = -1
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Bytes of the pack; raises UnreachableError and DamageError."""
-        pieces, end = [], min(offset + length, self._stored.length)
-        while offset < end:
-            number, start = divmod(offset, CHUNK)
-            size = min(end - offset, CHUNK - start)
-            if number == self._last + 1:
-                self._cache.fetch_ahead(self._stored, number)
-            self._last = number
-            pieces.append(self._cache.chunk(self._stored, number, start, size))
-            offset += size
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def doubt(self, start: int, end: int) -> None:
-        """What was read between these bytes is not what was written."""
-        self._cache.doubt(self._stored, start, end)
-
-    def close(self) -> None:
-        """Nothing is held between two readings."""
+def pieces_of(stored: StoredPack) -> int:
+    """How many pieces a pack has."""
+    return -(-stored.length // CHUNK)
 
 
 def _proved(data: bytes, stored: StoredPack, hash_key: bytes, chain: bytes | None) -> Outline:

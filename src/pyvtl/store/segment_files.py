@@ -14,7 +14,7 @@ from pyvtl.store.format import SegmentHeader, decode_header, seed_of
 from pyvtl.store.index import SegmentIndex
 from pyvtl.store.leases import EvictedError
 from pyvtl.store.loading import TapeFolder
-from pyvtl.store.pack_cache import PackReader
+from pyvtl.store.pack_reader import PackReader
 from pyvtl.store.pack_source import UnreachableError
 from pyvtl.store.recovery import index_of, read_footer, scan
 from pyvtl.store.references import file_name
@@ -147,7 +147,7 @@ class SegmentFiles:
         fd = self._files.open(path)
         try:
             self._check_header(path.name, pack_id, fd)
-            index = self._index(pack_id, fd)
+            index, proof = self._index(pack_id, fd)
         except BaseException:
             self._files.close(fd)
             raise
@@ -156,20 +156,22 @@ class SegmentFiles:
             if self._cache is None
             else self._cache.leases.begin(pack_id, fd)
         )
-        return OpenSegment(file, seed_of(pack_id), index, self._folder.cipher(pack_id), pack_id)
+        cipher = self._folder.cipher(pack_id)
+        return OpenSegment(file, seed_of(pack_id), index, cipher, pack_id, proof)
 
     def _check_header(self, name: str, pack_id: bytes, fd: int) -> None:
         header = decode_header(self._files.pread(fd, SegmentHeader.SIZE, 0))
         if header is None or header.pack_id != pack_id:
             raise DamageError(f"{name} has no valid segment header")
 
-    def _index(self, pack_id: bytes, fd: int) -> SegmentIndex:
+    def _index(self, pack_id: bytes, fd: int) -> tuple[SegmentIndex, Proof | None]:
         footer = read_footer(self._files, fd, pack_id)
         if footer is not None:
-            return footer.index()
+            proof = Proof(footer.headers, self._folder.key) if self._folder.prove else None
+            return footer.index(), proof
         if self._cache is not None and self._cache.rows.find(pack_id) is not None:
             raise DamageError(f"the footer of pack {pack_id.hex()} is damaged")
-        return index_of(scan(self._files, fd, pack_id).frames)
+        return index_of(scan(self._files, fd, pack_id).frames), None
 
     def _through(self, pack_id: bytes) -> OpenSegment | None:
         """A pack as the store has it, read through the cache; None when it is not there."""

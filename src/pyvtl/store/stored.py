@@ -60,6 +60,10 @@ class StoredRows(Protocol):
         """Make durable whether copies of a tape are to stay here."""
         ...
 
+    def owners(self) -> Mapping[bytes, str]:
+        """Which tape each pack is of."""
+        ...
+
     def stored_bytes(self) -> Mapping[str, int]:
         """How much of what each tape wrote is in the store."""
         ...

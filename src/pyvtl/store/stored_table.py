@@ -14,6 +14,7 @@ UNION SELECT pack_id FROM stored_packs JOIN kept_packs USING (pack_id)
 """
 NEEDED = """
 WHERE barcode=? OR pack_id IN (SELECT pack_id FROM pack_references WHERE barcode=?)
+ORDER BY (SELECT sequence FROM packs WHERE packs.pack_id = stored_packs.pack_id)
 """
 
 
@@ -47,7 +48,7 @@ class StoredTable:
         return {row[0] for row in self._catalog.query("SELECT pack_id FROM stored_packs")}
 
     def needed(self, barcode: str) -> list[StoredPack]:
-        """All packs in the store that a tape is read from, other tapes' too."""
+        """All packs in the store that a tape is read from, other tapes' too, about in order."""
         rows = self._catalog.query(SELECT + NEEDED, barcode, barcode)
         return [StoredPack(*row) for row in rows]
 
@@ -69,6 +70,11 @@ class StoredTable:
         self._catalog.settle()
         clean = [row[0] for row in self._catalog.query(CLEAN)]
         return clean if pack_ids is None else [p for p in clean if p in set(pack_ids)]
+
+    def owners(self) -> Mapping[bytes, str]:
+        """Which tape each pack is of."""
+        rows = self._catalog.query("SELECT pack_id, barcode FROM stored_packs")
+        return {row[0]: row[1] for row in rows}
 
     def stored_bytes(self) -> Mapping[str, int]:
         """How much of what each tape wrote is in the store."""

@@ -11,7 +11,7 @@ field becomes is decided by the field's type: bool, int, an IntEnum, or bytes.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import (
     Annotated,
     Any,
@@ -128,9 +128,11 @@ class Structure:
     SIZE: ClassVar[int]
     SLOTS: ClassVar[tuple[Slot, ...]]
     _READ: ClassVar[Callable[[int], dict[str, Any]]]
+    _DEFAULTS: ClassVar[dict[str, Any]]
+    _NAMES: ClassVar[frozenset[str]]
 
     def __init_subclass__(cls, size: int) -> None:
-        dataclass(frozen=True, kw_only=True)(cls)
+        dataclass(frozen=True, kw_only=True, init=False)(cls)
         hints = get_type_hints(cls, include_extras=True)
         cls.SIZE = size
         cls.SLOTS = tuple(
@@ -151,6 +153,17 @@ class Structure:
         if cls.used_bits().bit_count() != sum(s.position.width for s in cls.SLOTS):
             raise TypeError(f"two fields of {cls.__name__} overlap")
         cls._READ = _reader(cls.SLOTS)
+        defaults = {f.name: f.default for f in fields(cls)}  # type: ignore[arg-type] # as above
+        cls._DEFAULTS = {n: value for n, value in defaults.items() if value is not MISSING}
+        cls._NAMES = frozenset(defaults)
+
+    def __init__(self, **values: Any) -> None:
+        """All fields by name; TypeError for one that is missing or that there is not."""
+        # Straight into __dict__: a frozen dataclass sets its fields one by one, and slowly.
+        self.__dict__.update(self._DEFAULTS, **values)
+        if self.__dict__.keys() != self._NAMES:
+            wrong = sorted(self.__dict__.keys() ^ self._NAMES)
+            raise TypeError(f"{type(self).__name__} needs all its fields and no other: {wrong}")
 
     @classmethod
     def used_bits(cls) -> int:
@@ -166,7 +179,7 @@ class Structure:
         if len(data) < cls.SIZE:
             raise ValueError(f"{cls.__name__} is {cls.SIZE} bytes, not {len(data)}")
         self = cls.__new__(cls)
-        # Straight into __dict__: a frozen __init__ costs more than the parsing.
+        # Past __init__, which would check the names.
         self.__dict__.update(cls._READ(int.from_bytes(data[: cls.SIZE], "big")))
         return self
 

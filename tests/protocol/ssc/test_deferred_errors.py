@@ -1,5 +1,7 @@
 """Failures after GOOD, SPC-5 Deferred errors: told once, never swallowed, never written over."""
 
+from dataclasses import replace
+
 import pytest
 
 from pyvtl.device.drive.erase import Erase6
@@ -7,7 +9,7 @@ from pyvtl.device.drive.medium import LoadUnload
 from pyvtl.device.drive.position import ReadPositionShort, Rewind, Space6
 from pyvtl.device.drive.read import Read6
 from pyvtl.device.drive.write import Write6, WriteFilemarks6
-from pyvtl.media.medium import DamagedError, StorageFailedError
+from pyvtl.media.medium import DamagedError, StorageFailedError, UnavailableError
 from pyvtl.scsi.asc import Asc
 from pyvtl.scsi.cdb import Cdb
 from pyvtl.scsi.nexus import Nexus
@@ -227,3 +229,20 @@ async def test_another_nexus_does_not_unload_data_that_was_lost_without_being_to
     await drive.unload()
     drive.establish(ALICE)
     assert await condition_of(drive, POSITION) == DEFERRED
+
+
+async def test_what_is_out_of_reach_aborts_the_command_and_breaks_nothing(
+    load: Load, medium: FailingMedium
+) -> None:
+    """SPC-5 Sense key ABORTED COMMAND: the application client may send the same again."""
+    drive = await load(medium=medium)
+    await run(drive, WRITE, b"kept")
+    await run(drive, Rewind())
+    medium.read_error = UnavailableError("the store does not answer")
+    out_of_reach = Sense(SenseKey.ABORTED_COMMAND, Asc.LOGICAL_UNIT_COMMUNICATION_TIME_OUT)
+    read = Read6(transfer_length=4)
+    assert await condition_of(drive, read) == replace(out_of_reach, information=4)
+    medium.read_error = None
+    assert await run(drive, read) == b"kept"
+    assert drive.read_errors == 0
+    await run(drive, WRITE, b"more")

@@ -15,7 +15,7 @@ WITHOUT_DEFAULT = {
     *("store.ca_bundle", "store.storage_class", "store.sse", "store.sse_kms_key_id"),
     *("store.encryption_key_file", "store.upload_rate", "store.download_rate"),
     *("api.access_key_id", "api.secret_access_key_file", "api.tls_cert", "api.tls_key"),
-    "store.rate_schedule",
+    *("store.rate_schedule", "cache.limit"),
 }
 
 

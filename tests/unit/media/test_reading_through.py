@@ -19,7 +19,7 @@ from pyvtl.store.format import FRAME, FrameFacts, seal_frame, seed_of
 from pyvtl.store.keys import Secret
 from pyvtl.store.pack_cache import CacheLimits
 from pyvtl.store.tape_map import Pack
-from tests.pack_sources import MemorySource, flip_a_bit, push, segments
+from tests.pack_sources import MemorySource, allocated, flip_a_bit, push, segments
 from tests.pushing import noise
 from tests.tapes import append, as_medium, contents
 
@@ -86,12 +86,6 @@ def read(vault: Vault, barcode: str = TAPE) -> list[bytes | None]:
     with closing(vault.open(barcode)) as tape:
         assert tape.damage is None
         return contents(tape)
-
-
-def allocated(path: Path) -> int:
-    """What all files of segments and of the cache take of the disk."""
-    found = [*path.glob("tapes/*/*.segment"), *path.glob("cache/*")]
-    return sum(file.stat().st_blocks * 512 for file in found)
 
 
 def test_an_evicted_tape_reads_as_it_was(evicted: Vault) -> None:

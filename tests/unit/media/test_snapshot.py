@@ -143,10 +143,10 @@ def test_what_was_stored_is_clean_also_after_a_restart(vault: Vault, tmp_path: P
 
 
 def test_a_deleted_tape_is_told_to_the_store_once(vault: Vault) -> None:
-    vault.pushing(TAPE)
+    vault.uploads.begin(TAPE)
     vault.delete(TAPE)
     assert vault.backlog() == [Backlog(TAPE, 0, 0, 0, deleted=True)]
-    vault.buried(TAPE)
+    vault.uploads.forget(TAPE)
     assert vault.backlog() == []
 
 

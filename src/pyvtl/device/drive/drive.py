@@ -25,7 +25,7 @@ def manufacturer_serial_number(drive: DriveState, nexus: Nexus) -> bytes:
 
 
 class TapeDrive(DriveState):
-    """`TapeDrive(identity, settings, memory)`; one event loop, one thread of its own."""
+    """`TapeDrive(identity, settings, memory, admission)`; one event loop, one thread of its own."""
 
     COMMANDS: ClassVar[CommandTable] = COMMANDS
     VPD_PAGES = MappingProxyType(
@@ -90,6 +90,13 @@ class TapeDrive(DriveState):
         """
         if self.ready:
             await self.tape.seal()
+
+    async def refuse(self) -> None:
+        """Make durable what was written, and let no host use the tape until it is unloaded."""
+        try:
+            await self.seal()
+        finally:
+            self.refuses_tape = self._tape is not None
 
     async def close(self) -> None:
         """Unload, if a cartridge is in, and end the thread; the drive is of no use afterwards.

@@ -7,7 +7,7 @@ from pyvtl.device.drive.settings import MAXIMUM_BLOCK_LENGTH
 from pyvtl.device.drive.state import DriveState, sense_for
 from pyvtl.device.drive.tape import Tape
 from pyvtl.device.drive.write import LONGEST_TRANSFER
-from pyvtl.media.medium import EndOfData, Filemark, MediumError, Record
+from pyvtl.media.medium import EndOfData, Filemark, MediumError, Record, UnavailableError
 from pyvtl.scsi.asc import Asc
 from pyvtl.scsi.cdb import Annotated, Cdb, bit, octets
 from pyvtl.scsi.sense import CheckCondition, Sense, SenseKey, invalid_field
@@ -104,14 +104,22 @@ async def _read_fixed(drive: DriveState, count: int, data: list[Buffer] | None) 
     """Add `count` records to `data`; what ends it early says how many are missing."""
     size = drive.block_length
     tape = drive.tape
-    for missing in range(count, 0, -1):
-        record = tape.next()
-        if not isinstance(record, Record):
-            record = await _record(drive, tape, record, missing)
+    missing = count
+    while missing:
+        taken = tape.take(missing, size)
+        if not taken:
+            record = tape.next()
+            if not isinstance(record, Record):
+                record = await _record(drive, tape, record, missing)
+            if record.size != size:
+                if data is not None:
+                    data += record.data if record.size <= size else _cut(record, size)
+                raise _incorrect_length(missing)
+            taken = (record,)
         if data is not None:
-            data += record.data if record.size <= size else _cut(record, size)
-        if record.size != size:
-            raise _incorrect_length(missing)
+            for record in taken:
+                data += record.data
+        missing -= len(taken)
 
 
 async def _record(drive: DriveState, tape: Tape, found: Found | None, missing: int) -> Record:
@@ -140,7 +148,7 @@ async def _fetch(drive: DriveState, tape: Tape, missing: int) -> Found:
     except MediumError as error:
         if tape.writer is not None and tape.writer.failure is not None:
             raise
-        drive.read_errors += 1
+        drive.read_errors += not isinstance(error, UnavailableError)
         raise CheckCondition(replace(sense_for(error), information=missing)) from error
     found = tape.next()
     assert found is not None, "something was fetched"

@@ -43,13 +43,29 @@ class ReadAhead:
         found = objects[0]
         if isinstance(found, Record):
             objects.popleft()
-            self._ready_bytes -= found.size
-            self._account.give_back(found.size)
-            if self._ready_bytes < self._window // 2 and not self._fetching:
-                self._fetch_ahead()
+            self._used(found.size)
         elif isinstance(found, Filemark):
             objects.popleft()
         return found
+
+    def take(self, count: int, size: int) -> list[Record]:
+        """As `next`, up to `count` times while there are records of `size` bytes."""
+        objects = self.objects
+        taken: list[Record] = []
+        while objects and len(taken) < count:
+            found = objects[0]
+            if not isinstance(found, Record) or found.size != size:
+                break
+            taken.append(found)
+            objects.popleft()
+        self._used(len(taken) * size)
+        return taken
+
+    def _used(self, size: int) -> None:
+        self._ready_bytes -= size
+        self._account.give_back(size)
+        if self._ready_bytes < self._window // 2 and not self._fetching:
+            self._fetch_ahead()
 
     async def fetch(self) -> None:
         """Wait until `next` has something; raises MediumError."""

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pyvtl.device.drive.admission import AT_ONCE, Admission
+from pyvtl.device.drive.gate import Gate
 from pyvtl.device.drive.mode_pages import (
     BlockDescriptor,
     DataCompression,
@@ -56,18 +58,24 @@ class DriveState(LogicalUnit):
     DEVICE_TYPE = DeviceType.TAPE
     VERSIONS = (Version.SAM_5, Version.ISCSI, Version.SPC_4, Version.SSC_4)
 
-    def __init__(self, identity: Identity, settings: DriveSettings, memory: MemoryPool) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        settings: DriveSettings,
+        memory: MemoryPool,
+        admission: Admission = AT_ONCE,
+    ) -> None:
         super().__init__(identity, settings.mode_pages)
-        self.settings = settings
+        self.settings, self.admission = settings, admission
         self.block_length = settings.block_length
         self.buffered_mode = BUFFERED
         self.bay: Callable[[], Medium] | None = None
         self.barcode: str | None = None
-        self.becoming_ready = False
+        self.becoming_ready = self.refuses_tape = False
         self.transport = Transport(f"drive {identity.serial}")
         self.memory = memory
         self.account = memory.open_account()
-        self.gate = asyncio.Lock()
+        self.gate = Gate()
         self.loads = self.write_errors = self.read_errors = 0
         self._tape: Tape | None = None
         self._background: asyncio.Task[None] | None = None
@@ -99,34 +107,45 @@ class DriveState(LogicalUnit):
 
     async def execute(self, task: Task) -> None:
         """As every unit does; never at the same time as a load or an unload by the library."""
-        async with self.gate:
+        if not self.gate.enter():
+            await self.gate.wait()
+        try:
             if self._background is not None and not self.becoming_ready:
                 await self.settle()
-            try:
-                await super().execute(task)
-            except (MediumError, OSError) as error:
-                sense = self.take_deferred_error(task.nexus) or sense_for(error)
-                task.status = Status.CHECK_CONDITION
-                task.sense = self.encode_sense(sense)
+            await super().execute(task)
+        except (MediumError, OSError) as error:
+            sense = self.take_deferred_error(task.nexus) or sense_for(error)
+            task.status = Status.CHECK_CONDITION
+            task.sense = self.encode_sense(sense)
+        finally:
+            self.gate.leave()
 
     def check(self, needs: Needs) -> None:
-        if not self.ready:
+        tape = self._tape
+        if tape is None or self.becoming_ready or self.refuses_tape:
             self.check_ready()
-        if self.tape.attributes.write_protected and Needs.WRITABLE in needs:
+        elif tape.attributes.write_protected and Needs.WRITABLE in needs:
             raise CheckCondition(Sense(SenseKey.DATA_PROTECT, Asc.WRITE_PROTECTED))
 
     def check_ready(self) -> None:
-        """Raise 02/04/01 while a tape is being loaded, 02/3A/00 when none is under the head."""
+        """Raise 02/04/01 while a tape is being loaded, 02/3A/00 when none is under the head.
+
+        02/04/03 when there is one that a person has to see to first (SPC-5 ASC and ASCQ).
+        """
         if self.becoming_ready:
             raise CheckCondition(
                 Sense(SenseKey.NOT_READY, Asc.LOGICAL_UNIT_IS_IN_PROCESS_OF_BECOMING_READY)
             )
         if self._tape is None:
             raise CheckCondition(Sense(SenseKey.NOT_READY, Asc.MEDIUM_NOT_PRESENT))
+        if self.refuses_tape:
+            asc = Asc.LOGICAL_UNIT_NOT_READY_MANUAL_INTERVENTION_REQUIRED
+            raise CheckCondition(Sense(SenseKey.NOT_READY, asc))
 
     def take_deferred_error(self, nexus: Nexus) -> Sense | None:
-        if self._tape is not None and self._tape.writer_failure is not None:
-            self.note_failure(self._tape)
+        tape = self._tape
+        if tape is not None and tape.writer is not None and tape.writer.failure is not None:
+            self.note_failure(tape)
         sense = self._deferred.pop(nexus, None) if self._deferred else None
         if sense is not None:
             self._untold_failure = None
@@ -204,7 +223,11 @@ class DriveState(LogicalUnit):
         try:
             self._tape = await self.transport.call(
                 lambda: Tape(
-                    open_medium(), self.transport, self.account, self.settings.early_warning_bytes
+                    open_medium(),
+                    self.transport,
+                    self.account,
+                    self.settings.early_warning_bytes,
+                    self.admission,
                 )
             )
             self._switch_compression()
@@ -223,7 +246,7 @@ class DriveState(LogicalUnit):
         await tape.close()
         self._earlier_written_bytes += tape.written_bytes
         self._earlier_read_bytes += tape.read_bytes
-        self._tape = None
+        self._tape, self.refuses_tape = None, False
 
     # Mode parameters
 

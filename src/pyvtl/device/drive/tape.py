@@ -1,8 +1,9 @@
 """The tape in the drive: a medium, where on it the drive stands, and what is under way there."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from pyvtl.device.drive.admission import AT_ONCE, Admission
 from pyvtl.device.drive.read_ahead import Found, ReadAhead
 from pyvtl.device.drive.transport import Transport
 from pyvtl.device.drive.write_behind import WriteBehind
@@ -31,7 +32,12 @@ class Tape:
     """
 
     def __init__(
-        self, medium: Medium, transport: Transport, account: Account, early_warning_bytes: int
+        self,
+        medium: Medium,
+        transport: Transport,
+        account: Account,
+        early_warning_bytes: int,
+        admission: Admission = AT_ONCE,
     ) -> None:
         """Called in the drive's thread: what the loop needs of the medium is fetched here.
 
@@ -51,7 +57,7 @@ class Tape:
         self._compress = True
         self.read_bytes = self.written_bytes = 0
         self._transport = transport
-        self._account = account
+        self._account, self._admission = account, admission
 
     @property
     def position(self) -> Position:
@@ -151,6 +157,7 @@ class Tape:
             self.position,
             self.room_bytes,
             compress=self._compress,
+            admission=self._admission,
         )
         await writer.start()
         self.writer = writer
@@ -169,6 +176,17 @@ class Tape:
         elif isinstance(found, Filemark):
             self.position = self.position.after_filemarks()
         return found
+
+    def take(self, count: int, size: int) -> Sequence[Record]:
+        """Up to `count` records of `size` bytes that are under the head and here, all passed."""
+        reader = self.reader
+        if reader is None:
+            return ()
+        taken = reader.take(count, size)
+        self._object_number += len(taken)
+        self._byte += len(taken) * size
+        self.read_bytes += len(taken) * size
+        return taken
 
     async def fetch(self) -> None:
         """Wait until `next` has something; raises MediumError."""

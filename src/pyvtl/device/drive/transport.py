@@ -1,8 +1,8 @@
 """The bridge between the event loop and a drive's own thread, where all medium calls happen.
 
 The loop puts objects to write, and calls to make, into one queue; the thread takes them in that
-order.  Objects are gathered: the thread is woken once for many of them, so that neither side
-waits for the other block by block.
+order.  Objects are gathered: the thread works on many of them, or sleeps.  If it took each as it
+comes, both sides would hand the interpreter lock to each other several times for each block.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar, cast
 
 from pyvtl.media.medium import Filemark, Record
@@ -18,10 +18,10 @@ from pyvtl.media.medium import Filemark, Record
 T = TypeVar("T")
 Sink = Callable[[list[Record | Filemark]], None]
 
-GATHERED_BYTES: Final = 256 * 1024
-"""An idle thread is woken once so much waits for it ..."""
-GATHERING_SECONDS: Final = 0.001
-"""... or after so long."""
+GATHERED_BYTES: Final = 1 << 20
+"""The thread works once so much waits for it ..."""
+GATHERING_SECONDS: Final = 0.01
+"""... or something has waited for so long, or a call is to be made."""
 BATCH_BYTES: Final = 1 << 20
 BATCH_OBJECTS: Final = 1024
 
@@ -63,8 +63,9 @@ class Transport:
         self._queue: deque[Record | Filemark | Call] = deque()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._idle = False
-        self._gathered = 0
-        self._ringing: asyncio.Handle | None = None
+        # Each side counts for itself, so that neither needs a lock.
+        self._put_bytes = self._posted_calls = 0
+        self._taken_bytes = self._made_calls = 0
         self._stopping = False
         self._thread: threading.Thread | None = None
 
@@ -76,14 +77,11 @@ class Transport:
         The first thing that a transport is given is a call, never an object.
         """
         self._queue.append(item)
-        if self._idle:
-            self._gathered += size
-            if self._ringing is None:
-                self._ringing = self._running_loop.call_later(GATHERING_SECONDS, self._ring)
-            elif self._gathered >= GATHERED_BYTES > self._gathered - size:
-                # In the next turn of the loop: the answer to this command leaves first.
-                self._ringing.cancel()
-                self._ringing = self._running_loop.call_soon(self._ring)
+        before = self._put_bytes - self._taken_bytes
+        self._put_bytes += size
+        if self._idle and (not before or before < GATHERED_BYTES <= before + size):
+            # In the next turn of the loop: the answer to this command leaves first.
+            self._running_loop.call_soon(self._ring)
 
     async def call(self, function: Callable[[], T]) -> T:
         """Make a call in the thread after all that was put before, and wait for it.
@@ -112,6 +110,7 @@ class Transport:
         if self._thread is None:
             self._start()
         self._queue.append(Call(self._running_loop, function, done))
+        self._posted_calls += 1
         self._ring()
 
     async def close(self) -> None:
@@ -128,10 +127,6 @@ class Transport:
         self._thread.start()
 
     def _ring(self) -> None:
-        if self._ringing is not None:
-            self._ringing.cancel()
-            self._ringing = None
-        self._gathered = 0
         if self._idle:
             self._bell.put(None)
 
@@ -139,29 +134,47 @@ class Transport:
 
     def _run(self) -> None:
         while not self._stopping:
-            if not self._queue:
-                self._idle = True
-                # What came between the two looks at the queue rang no bell.
-                if not self._queue:
-                    self._bell.get()
-                self._idle = False
-            else:
+            if not self._has_enough():
+                self._sleep()
+            if self._queue:
                 self._step()
 
+    def _has_enough(self) -> bool:
+        calls = self._posted_calls - self._made_calls
+        return calls > 0 or self._put_bytes - self._taken_bytes >= GATHERED_BYTES
+
+    def _sleep(self) -> None:
+        """Until there is enough, or some for long enough."""
+        self._idle = True
+        # What came before `_idle` was seen rang no bell.
+        if not self._queue:
+            self._bell.get()
+        if not self._has_enough():
+            with suppress(Empty):
+                self._bell.get(timeout=GATHERING_SECONDS)
+        self._idle = False
+
     def _step(self) -> None:
-        item = self._queue.popleft()
+        queue = self._queue
+        item = queue[0]
         if isinstance(item, Call):
+            queue.popleft()
+            self._made_calls += 1
             item.make()
             return
-        batch = [item]
-        size = 0 if isinstance(item, Filemark) else item.size
-        while self._queue and size < BATCH_BYTES and len(batch) < BATCH_OBJECTS:
-            following = self._queue[0]
-            if isinstance(following, Call):
+        batch: list[Record | Filemark] = []
+        size = 0
+        while queue and size < BATCH_BYTES and len(batch) < BATCH_OBJECTS:
+            item = queue[0]
+            if isinstance(item, Call):
                 break
-            batch.append(following)
-            size += 0 if isinstance(following, Filemark) else following.size
-            self._queue.popleft()
+            batch.append(item)
+            queue.popleft()
+            if isinstance(item, Record):
+                size += item.size
+        self._taken_bytes += size
+        # Not to hold on to its data until the next object comes.
+        del item
         self.sink(batch)
 
     def _stop(self) -> None:

@@ -48,7 +48,8 @@ async def write_6(drive: DriveState, task: Task, cdb: Write6) -> None:
         return
     tape = drive.tape
     length = count * size
-    fitting = count if length <= tape.room_bytes else tape.room_bytes // size
+    room = tape.room_bytes
+    fitting = count if length <= room else room // size
     writer = tape.writer
     if writer is None or not writer.admits(length, task.nexus):
         writer = await tape.admit(fitting * size, task.nexus)
@@ -65,7 +66,7 @@ async def write_6(drive: DriveState, task: Task, cdb: Write6) -> None:
     if fitting < count:
         missing = count - fitting if cdb.fixed else size
         raise CheckCondition(end_of_medium(SenseKey.VOLUME_OVERFLOW, missing))
-    if tape.past_early_warning:
+    if room - length < tape.early_warning_bytes:
         raise CheckCondition(end_of_medium(SenseKey.NO_SENSE, 0))
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
+from pyvtl.device.drive.admission import AT_ONCE, Admission
 from pyvtl.device.drive.transport import Transport
 from pyvtl.device.memory import MIB, Account
 from pyvtl.media.medium import (
@@ -16,8 +18,6 @@ from pyvtl.media.medium import (
 )
 from pyvtl.scsi.nexus import Nexus
 
-RESERVED_BYTES: Final = 64 * MIB
-"""How far ahead of what is accepted the disk space is reserved."""
 GRANTED_BYTES: Final = MIB
 """Memory is taken from the pool in such steps, so that most records need not ask."""
 
@@ -43,6 +43,7 @@ class WriteBehind:
         room: int,
         *,
         compress: bool = True,
+        admission: Admission = AT_ONCE,
     ) -> None:
         """`room` is how many record bytes fit from `at` to the end of the medium."""
         self.failure: MediumError | None = None
@@ -58,7 +59,7 @@ class WriteBehind:
         self._granted_until = 0
         self._admitted_until = 0
         self._asking = False
-        self._room = room
+        self._room, self._admission = room, admission
         self._accepted_bytes = self._accepted_objects = 0
         self._stored_bytes = self._stored_objects = 0
         self._compress = compress
@@ -100,13 +101,16 @@ class WriteBehind:
         self.nexus = nexus
         self.writers.add(nexus)
         needed = self._accepted_bytes + size
+        if self._granted_until < needed and self._admission.valve is not None:
+            await self._admission.valve.admit(max(needed - self._granted_until, GRANTED_BYTES))
         if self._reserved_until < needed:
-            self._reserved_until = await self._transport.call(self._reserve_in_thread)
+            reserve = partial(self._reserve_in_thread, needed)
+            self._reserved_until = await self._transport.call(reserve)
         if self._granted_until < needed:
             step = max(needed - self._granted_until, GRANTED_BYTES)
             await self._account.pool.take(self._account, step)
             self._granted_until += step
-        if self._reserved_until - needed < RESERVED_BYTES // 2:
+        if self._reserved_until - needed < self._admission.reserve_bytes // 2:
             self._reserve_ahead()
         self._admitted_until = min(self._reserved_until, self._granted_until)
 
@@ -159,10 +163,11 @@ class WriteBehind:
         self._transport.sink = self._store_in_thread
         return self._reserve_in_thread()
 
-    def _reserve_in_thread(self) -> int:
-        """Reserve ahead of what is stored; up to where that reaches."""
+    def _reserve_in_thread(self, needed: int = 0) -> int:
+        """Reserve ahead of what is stored, at least up to `needed`; up to where that reaches."""
         self._check_in_thread()
-        ahead = min(RESERVED_BYTES, self._room - self._stored_bytes)
+        ahead = max(self._admission.reserve_bytes, needed - self._stored_bytes)
+        ahead = min(ahead, self._room - self._stored_bytes)
         self._medium.reserve(ahead)
         return self._stored_bytes + ahead
 

@@ -1,0 +1,172 @@
+"""Pieces of packs are fetched once, ahead of who reads in sequence, and never trusted blindly."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pyvtl.media.vault import Vault
+from pyvtl.store.pack_cache import AHEAD, CHUNK, CacheFigures, CacheLimits, PackCache
+from pyvtl.store.pack_reader import PackReader
+from pyvtl.store.pack_source import UnreachableError
+from pyvtl.store.stored import StoredPack
+from tests.pack_sources import MemorySource, push
+from tests.pushing import noise
+from tests.tapes import append
+
+TAPE = "DEMO01L5"
+MIB = 1 << 20
+PIECES = 8
+
+
+@pytest.fixture
+def source() -> MemorySource:
+    return MemorySource()
+
+
+@pytest.fixture
+def vault(tmp_path: Path, source: MemorySource) -> Iterator[Vault]:
+    """A tape in one pack of eight pieces, which is in the store alone."""
+    limits = CacheLimits(256 * MIB)
+    with closing(Vault(tmp_path, segment_bytes=64 * MIB, source=source, cache=limits)) as vault:
+        vault.create(TAPE, 1 << 40)
+        with closing(vault.open(TAPE)) as tape:
+            append(tape, noise(PIECES * CHUNK - MIB))
+        push(vault, tmp_path, source, TAPE)
+        vault.cache.evict()
+        yield vault
+
+
+@pytest.fixture
+def cache(vault: Vault) -> PackCache:
+    return vault.cache
+
+
+@pytest.fixture
+def stored(cache: PackCache) -> StoredPack:
+    (stored,) = cache.rows.needed(TAPE)
+    return stored
+
+
+def starts(source: MemorySource) -> list[int]:
+    """Which pieces were fetched."""
+    return sorted(start // CHUNK for start, _ in source.fetched)
+
+
+def test_a_piece_is_fetched_once(
+    cache: PackCache, stored: StoredPack, source: MemorySource
+) -> None:
+    pack = source.packs[stored.pack_id]
+    assert cache.chunk(stored, 2, 100, 1000) == pack[2 * CHUNK + 100 :][:1000]
+    assert cache.chunk(stored, 2, 0, CHUNK) == pack[2 * CHUNK :][:CHUNK]
+    assert source.fetched == [(2 * CHUNK, CHUNK)]
+    assert cache.figures() == CacheFigures(256 * MIB, CHUNK, 0, hits=1, misses=1)
+
+
+def test_the_last_piece_is_as_long_as_the_pack(
+    cache: PackCache, stored: StoredPack, source: MemorySource
+) -> None:
+    rest = stored.length - 7 * CHUNK
+    assert cache.chunk(stored, 7, 0, rest) == source.packs[stored.pack_id][7 * CHUNK :]
+    assert source.fetched == [(7 * CHUNK, rest)]
+
+
+def test_who_reads_in_sequence_finds_pieces_there(
+    cache: PackCache, stored: StoredPack, source: MemorySource
+) -> None:
+    reader, pack = PackReader(cache, stored), source.packs[stored.pack_id]
+    step = 3 * MIB
+    for offset in range(0, stored.length, step):
+        assert reader.read(offset, step) == pack[offset : offset + step]
+    assert starts(source) == list(range(PIECES))
+    assert cache.figures().misses <= 1
+
+
+def test_no_more_pieces_than_set_are_on_their_way(
+    cache: PackCache, stored: StoredPack, source: MemorySource
+) -> None:
+    source.answering.clear()
+    cache.fetch_ahead(stored, 0)
+    cache.fetch_ahead(stored, 0)
+    assert cache.figures().used_bytes <= AHEAD * CHUNK
+    source.answering.set()
+    cache.close()
+    assert set(starts(source)) <= set(range(1, AHEAD + 1))
+
+
+def test_who_jumps_about_has_nothing_fetched_ahead(
+    cache: PackCache, stored: StoredPack, source: MemorySource
+) -> None:
+    reader = PackReader(cache, stored)
+    for number in (5, 2, 7):
+        reader.read(number * CHUNK, 100)
+    assert starts(source) == [2, 5, 7]
+
+
+def test_two_who_want_the_same_piece_fetch_it_once(
+    cache: PackCache, stored: StoredPack, source: MemorySource
+) -> None:
+    source.answering.clear()
+    with ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(cache.chunk, stored, 3, 0, 100) for _ in range(4)]
+        source.answering.set()
+        pieces = {each.result() for each in found}
+    assert pieces == {source.packs[stored.pack_id][3 * CHUNK :][:100]}
+    assert source.fetched == [(3 * CHUNK, CHUNK)]
+
+
+def test_a_piece_that_did_not_come_is_asked_for_again(
+    cache: PackCache, stored: StoredPack, source: MemorySource
+) -> None:
+    source.reachable = False
+    with pytest.raises(UnreachableError):
+        cache.chunk(stored, 0, 0, 100)
+    assert cache.figures().used_bytes == 0
+    source.reachable = True
+    assert cache.chunk(stored, 0, 0, 100) == source.packs[stored.pack_id][:100]
+
+
+def test_what_was_fetched_is_there_after_a_restart(
+    vault: Vault, stored: StoredPack, source: MemorySource, tmp_path: Path
+) -> None:
+    vault.cache.chunk(stored, 1, 0, 100)
+    vault.close()
+    (tmp_path / "cache" / f"{stored.pack_id.hex()}-2.new").write_bytes(b"torn")
+    (tmp_path / "cache" / f"{bytes(16).hex()}-0").write_bytes(b"of nobody")
+    source.reachable = False
+    with closing(Vault(tmp_path, source=source, cache=CacheLimits(256 * MIB))) as again:
+        assert again.cache.chunk(stored, 1, 0, 100) == source.packs[stored.pack_id][CHUNK:][:100]
+        assert again.cache.figures().used_bytes == CHUNK
+    assert [file.name for file in (tmp_path / "cache").iterdir()] == [f"{stored.pack_id.hex()}-1"]
+
+
+@pytest.mark.parametrize("left", [None, b"", b"torn"])
+def test_a_piece_that_was_lost_or_torn_is_fetched_again(
+    cache: PackCache, stored: StoredPack, source: MemorySource, tmp_path: Path, left: bytes | None
+) -> None:
+    """Nothing in the cache was synced: a power loss leaves what it likes."""
+    cache.chunk(stored, 1, 0, 100)
+    (file,) = (tmp_path / "cache").iterdir()
+    if left is None:
+        file.unlink()
+    else:
+        file.write_bytes(left)
+    pack = source.packs[stored.pack_id]
+    assert cache.chunk(stored, 1, 0, CHUNK) == pack[CHUNK : 2 * CHUNK]
+    assert cache.chunk(stored, 1, 5, 5) == pack[CHUNK:][5:10]
+    assert cache.figures().used_bytes == CHUNK
+
+
+def test_pins_are_kept_over_a_restart_and_keep_copies(
+    vault: Vault, stored: StoredPack, source: MemorySource, tmp_path: Path
+) -> None:
+    vault.cache.chunk(stored, 1, 0, 100)
+    vault.cache.pin(TAPE)
+    vault.close()
+    with closing(Vault(tmp_path, source=source, cache=CacheLimits(0))) as again:
+        again.cache.evict()
+        assert again.cache.figures()[:3] == (0, CHUNK, CHUNK)
+        again.cache.unpin(TAPE)
+        assert again.cache.figures()[:3] == (0, 0, 0)
