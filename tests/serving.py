@@ -36,6 +36,8 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it takes connections."""
         portal = ["--data-dir", str(self.folder), "--portal", f"127.0.0.1:{self.port}"]
+        if "--api" not in self.options:
+            portal += ["--api", "off"]
         with (self.folder.parent / "serve.log").open("ab") as log:
             command = [*PYVTL, "serve", *portal, *self.options]
             environment = {**ENVIRONMENT, **self.environment}

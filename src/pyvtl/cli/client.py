@@ -1,4 +1,4 @@
-"""The commands' end of the control socket: one JSON request, one JSON answer."""
+"""The commands' end of the control socket, or of an endpoint: one JSON request, one answer."""
 
 import json
 import socket
@@ -8,6 +8,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+from pyvtl.cli import remote
 from pyvtl.cli.failure import CommandError
 from pyvtl.gateway.control_socket import SOCKET_NAME
 
@@ -42,11 +43,12 @@ def server_runs(data_dir: Path) -> bool:
 
 
 class Client:
-    """Requests to the server that holds a data folder."""
+    """Requests to the server that holds a data folder, or to the one at the endpoint."""
 
     def __init__(self, data_dir: Path, timeout_seconds: float | None = TIMEOUT_SECONDS) -> None:
         """Without a time an answer is waited for as long as the server lives."""
         self.data_dir, self._timeout_seconds = data_dir, timeout_seconds
+        self._endpoint = remote.ENDPOINT.get()
 
     def get(self, path: str) -> Any:
         return self._request("GET", path)
@@ -62,36 +64,56 @@ class Client:
 
     def stream(self, path: str) -> Iterator[Any]:
         """The data of server-sent events, as they come."""
-        connection = _UnixConnection(self.data_dir / SOCKET_NAME, timeout_seconds=None)
+        connection = self._connection(timeout_seconds=None)
         with self._telling_failures(), closing(connection):
-            connection.request("GET", path)
+            self._send(connection, "GET", path, None)
             for line in connection.getresponse():
                 if line.startswith(DATA):
                     yield json.loads(line.removeprefix(DATA))
 
     def _request(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's data.  Raises CommandError if there is no server, or if it refuses."""
-        connection = _UnixConnection(self.data_dir / SOCKET_NAME, self._timeout_seconds)
+        connection = self._connection(self._timeout_seconds)
         with self._telling_failures(), closing(connection):
-            connection.request(method, path, None if body is None else json.dumps(body))
+            self._send(connection, method, path, None if body is None else json.dumps(body))
             response = connection.getresponse()
             answer = json.loads(response.read() or "null")
         if response.status >= 400:  # noqa: PLR2004 - HTTP: errors are 4xx and 5xx
             raise CommandError(answer["message"])
         return answer
 
+    def _connection(self, timeout_seconds: float | None) -> HTTPConnection:
+        if self._endpoint is not None:
+            return remote.connect(self._endpoint, timeout_seconds)
+        return _UnixConnection(self.data_dir / SOCKET_NAME, timeout_seconds)
+
+    def _send(self, connection: HTTPConnection, method: str, path: str, body: str | None) -> None:
+        if self._endpoint is None:
+            connection.request(method, path, body)
+            return
+        path = remote.CONTROL + path
+        headers = remote.signed_headers(self._endpoint, method, path, body)
+        connection.request(method, path, body, headers)
+
     @contextmanager
     def _telling_failures(self) -> Iterator[None]:
         try:
             yield
-        except (FileNotFoundError, ConnectionRefusedError):
-            raise CommandError(
-                f"no server runs on {self.data_dir}: start one with"
-                f" `pyvtl serve --data-dir {self.data_dir}`, or name its folder with --data-dir"
-            ) from None
-        except PermissionError:
-            raise CommandError(
-                f"the server on {self.data_dir} belongs to another user: run this as that user"
-            ) from None
         except (OSError, HTTPException, ValueError) as error:
-            raise CommandError(f"the server on {self.data_dir} gave no answer: {error}") from None
+            if self._endpoint is not None:
+                raise CommandError(f"no answer from {self._endpoint}: {error}") from None
+            raise self._local_failure(error) from None
+
+    def _local_failure(self, error: Exception) -> CommandError:
+        folder = self.data_dir
+        match error:
+            case FileNotFoundError() | ConnectionRefusedError():
+                reason = (
+                    f"no server runs on {folder}: start one with `pyvtl serve --data-dir {folder}`,"
+                    " or name its folder with --data-dir"
+                )
+            case PermissionError():
+                reason = f"the server on {folder} belongs to another user: run this as that user"
+            case _:
+                reason = f"the server on {folder} gave no answer: {error}"
+        return CommandError(reason)

@@ -1,8 +1,11 @@
 """`pyvtl library`: what the library is made of, and who uses it."""
 
+from typing import Annotated
+
 import typer
 
 from pyvtl.cli.client import Client
+from pyvtl.cli.gateway import print_one
 from pyvtl.cli.options import DataDir, Json
 from pyvtl.cli.output import Column, Row, print_rows, size
 
@@ -27,6 +30,22 @@ DEVICES = (
 @app.callback()
 def library() -> None:
     """What the library is made of, and who uses it."""
+
+
+@app.command()
+def changer(
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="TYPE", help="AWS-Gateway-VTL, STK-L700 or IBM-03584L32-0402."),
+    ],
+    data_dir: DataDir,
+    as_json: Json = False,
+) -> None:
+    """Make the changer another product.  All initiators have to log out of it first.
+
+    Each product has element addresses of its own; tapes stay in their slots and drives.
+    """
+    print_one(Client(data_dir).post("/library/changer", {"type": kind}), as_json=as_json)
 
 
 @app.command()

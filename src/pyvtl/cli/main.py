@@ -6,7 +6,21 @@ from typing import Annotated
 import typer
 
 from pyvtl import __version__
-from pyvtl.cli import cache, config, events, library, policy, pool, serve, store, tape
+from pyvtl.cli import (
+    bandwidth,
+    cache,
+    chap,
+    config,
+    events,
+    gateway,
+    library,
+    policy,
+    pool,
+    remote,
+    serve,
+    store,
+    tape,
+)
 from pyvtl.cli.failure import CommandError
 
 app = typer.Typer(
@@ -23,6 +37,9 @@ app.add_typer(pool.app, name="pool")
 app.add_typer(policy.app, name="policy")
 app.command("events")(events.events)
 app.add_typer(library.app, name="library")
+app.add_typer(gateway.app, name="gateway")
+app.add_typer(chap.app, name="chap")
+app.add_typer(bandwidth.app, name="bandwidth")
 app.add_typer(cache.app, name="cache")
 app.add_typer(store.app, name="store")
 app.add_typer(config.app, name="config")
@@ -39,8 +56,17 @@ def pyvtl(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Talk to the server with its API there, instead of the one on --data-dir; with the"
+            " keys that AWS's tools find.",
+        ),
+    ] = None,
 ) -> None:
     """A virtual tape library: iSCSI tape drives and a changer for any Linux host."""
+    remote.ENDPOINT.set(endpoint)
 
 
 def main() -> None:

@@ -46,6 +46,11 @@ LogLevel = Annotated[
 ]
 LogFormat = Annotated[str | None, typer.Option(metavar="FORMAT", help="auto, console or json.")]
 
+Api = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Serve the AWS Storage Gateway API here, or `off`."),
+]
+
 
 def serve(
     *,
@@ -55,6 +60,7 @@ def serve(
     ] = None,
     portal: Portals = None,
     advertise: Advertised = None,
+    api: Api = None,
     store: Store = None,
     upload_buffer_limit: UploadBufferLimit = None,
     cache_limit: CacheLimit = None,
@@ -81,6 +87,7 @@ def serve(
             "advertise": advertise,
             "insecure_no_auth": insecure_no_auth,
         },
+        "api": {"listen": api},
         "store": {"url": store, "upload_buffer_limit": upload_buffer_limit},
         "cache": {"limit": cache_limit},
         "logs": {"level": log_level, "format": log_format},
@@ -98,6 +105,7 @@ def serve(
 
 async def _serve(config: "Config", tapes: int, size_bytes: int) -> None:
     from pyvtl import logs
+    from pyvtl.api.serving import serve_api
     from pyvtl.cli.welcome import welcome
     from pyvtl.gateway.errors import GatewayError
     from pyvtl.gateway.gateway import Gateway
@@ -107,12 +115,12 @@ async def _serve(config: "Config", tapes: int, size_bytes: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        async with Gateway(config) as gateway:
+        async with Gateway(config) as gateway, serve_api(gateway) as endpoint:
             if tapes and not await gateway.library.list_tapes():
                 await gateway.library.create_tapes(
                     prefix="TAPE", count=tapes, size_bytes=size_bytes
                 )
-            typer.echo(welcome(gateway))
+            typer.echo(welcome(gateway, endpoint))
             await stop.wait()
     except GatewayError as error:
         raise CommandError(str(error)) from None

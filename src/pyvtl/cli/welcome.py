@@ -2,6 +2,7 @@
 
 import shlex
 
+from pyvtl.api.serving import Endpoint
 from pyvtl.config.folder import default_data_dir
 from pyvtl.config.model import Config
 from pyvtl.gateway.gateway import Gateway
@@ -10,7 +11,7 @@ from pyvtl.iscsi.node import PortalAddress
 WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised here, not listened on
 
 
-def welcome(gateway: Gateway) -> str:
+def welcome(gateway: Gateway, endpoint: Endpoint | None = None) -> str:
     """Several lines, for a person who has just started the server."""
     config, drives = gateway.config, gateway.drive_names
     portal = _reached_at(gateway)
@@ -21,7 +22,7 @@ pyvtl serves a library of {len(drives)} drives on {", ".join(map(str, gateway.po
   data folder  {config.gateway.data_dir}
   changer      {gateway.changer_name}
   drives       {drives[0]} to {drives[-1][-2:]}
-{_chap(config)}
+{_api(config, endpoint)}{_chap(config)}
 Attach a Linux host:
   iscsiadm --mode discovery --type sendtargets --portal {portal}
   iscsiadm --mode node --portal {portal} --login
@@ -31,6 +32,23 @@ Attach a Linux host:
 Make tapes, and see who uses the library:
   pyvtl tape create{options} --prefix DEMO --count 5 --size 100GiB
   pyvtl library status{options}
+"""
+
+
+def _api(config: Config, endpoint: Endpoint | None) -> str:
+    """Where the AWS Storage Gateway API is, and with which keys to use it."""
+    if endpoint is None:
+        return ""
+    call = f"aws --endpoint-url {endpoint.url} --region {config.api.region} storagegateway"
+    keys = "the keys of the settings [api]"
+    if endpoint.credentials is not None:
+        keys = str(endpoint.credentials)
+        call = f"AWS_SHARED_CREDENTIALS_FILE={shlex.quote(keys)} {call}"
+    return f"""\
+  AWS API      {endpoint.url}, keys in {keys}
+
+Use the AWS Storage Gateway API:
+  {call} list-tapes
 """
 
 

@@ -9,7 +9,7 @@ from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.patience import Patience
 from pyvtl.cloud.retrying import Retrying
 from pyvtl.cloud.s3_options import S3Options
-from pyvtl.cloud.schedule import Schedule
+from pyvtl.cloud.schedule import Rated, Schedule
 from pyvtl.cloud.throttled import Throttled
 
 USUAL_OPTIONS = S3Options()
@@ -29,7 +29,7 @@ async def open_store(
     location: Location,
     options: S3Options = USUAL_OPTIONS,
     patience: Patience = USUAL_PATIENCE,
-    schedule: Schedule = UNLIMITED,
+    schedule: Rated = UNLIMITED,
 ) -> OpenStore:
     """Retrying over throttled over counted: each attempt is paid for and counted.
 

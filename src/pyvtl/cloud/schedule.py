@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, time
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,14 @@ class Rates:
             raise ValueError(
                 f"{self} would let nothing through; a rate is at least 1 byte a second"
             )
+
+
+class Rated(Protocol):
+    """What says how fast to go: a Schedule, or something whose schedule changes."""
+
+    def at(self, moment: datetime) -> Rates:
+        """The rates at a moment of local time."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pyvtl.cloud.objects import Content, ObjectStore
-from pyvtl.cloud.schedule import Schedule
+from pyvtl.cloud.schedule import Rated
 from pyvtl.cloud.wrapping import Call, Result, Wrapper
 
 LOOK_AGAIN_SECONDS = 1.0
@@ -68,7 +68,7 @@ class Throttled(Wrapper):
     The average holds; a single call goes at the speed of the line, so a part is the grain.
     """
 
-    def __init__(self, inner: ObjectStore, schedule: Schedule, clock: Clock = Clock()) -> None:
+    def __init__(self, inner: ObjectStore, schedule: Rated, clock: Clock = Clock()) -> None:
         super().__init__(inner)
         self._up = Gate(lambda: schedule.at(clock.local()).upload, clock)
         self._down = Gate(lambda: schedule.at(clock.local()).download, clock)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pyvtl.cloud.location import Location, parse_location
 from pyvtl.cloud.patience import Patience
 from pyvtl.cloud.s3_options import AddressingStyle, Encryption, S3Options
+from pyvtl.config.api import ApiSection
 from pyvtl.config.folder import default_data_dir
 from pyvtl.config.rates import RateSettings
 from pyvtl.config.section import Section
@@ -352,6 +353,7 @@ class Config(Section):
     drive: DriveSection = Field(default_factory=DriveSection)
     store: StoreSection = Field(default_factory=StoreSection)
     cache: CacheSection = Field(default_factory=CacheSection)
+    api: ApiSection = Field(default_factory=ApiSection)
     logs: LogsSection = Field(default_factory=LogsSection)
 
     @property

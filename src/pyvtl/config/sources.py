@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from pyvtl.config.model import Config
 from pyvtl.config.types import Unit
+from pyvtl.iscsi.node import PortalAddress
 
 PREFIX = "PYVTL_"
 FILE_VARIABLE = "PYVTL_CONFIG"
@@ -134,7 +135,7 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, tuple):
         return [str(item) for item in value]
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, Path | PortalAddress) else value
 
 
 def _explain(detail: ErrorDetails, origins: Mapping[str, str]) -> str:

@@ -11,7 +11,8 @@ from pydantic_settings import NoDecode
 from pyvtl.config.units import parse_size
 from pyvtl.iscsi.node import PortalAddress
 
-ISCSI_PORT, LAST_PORT = 3260, 65535
+ISCSI_PORT, API_PORT, LAST_PORT = 3260, 3261, 65535
+OFF = "off"
 _ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<host>[^:\[\]]*))(?::(?P<port>\d{1,5}))?")
 
 
@@ -22,7 +23,7 @@ class Unit(StrEnum):
     SECONDS = "seconds"
 
 
-def parse_address(text: str) -> PortalAddress:
+def parse_address(text: str, default_port: int = ISCSI_PORT) -> PortalAddress:
     """`HOST`, `HOST:PORT`, `IPV6` or `[IPV6]:PORT`; ValueError says what is wrong."""
     bare = text.strip()
     if bare.count(":") > 1 and not bare.startswith("["):
@@ -31,7 +32,7 @@ def parse_address(text: str) -> PortalAddress:
     host = match and (match["six"] or match["host"])
     if not match or not host or (match["six"] and not _is_ipv6(match["six"])):
         raise ValueError(f"{text!r} is no address; write HOST:PORT or [IPV6]:PORT")
-    port = int(match["port"] or ISCSI_PORT)
+    port = int(match["port"] or default_port)
     if port > LAST_PORT:
         raise ValueError(f"port {port} is beyond {LAST_PORT}")
     return PortalAddress(host, port)
@@ -57,6 +58,12 @@ def _as_address(value: object) -> object:
     return parse_address(value) if isinstance(value, str) else value
 
 
+def _as_api_address(value: object) -> object:
+    if value == OFF:
+        return None
+    return parse_address(value, API_PORT) if isinstance(value, str) else value
+
+
 def _as_row(value: object) -> object:
     """A text is a row of values with commas between them, as flags and the environment give it."""
     return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -77,5 +84,6 @@ def _as_size(value: object) -> object:
 
 Portal = Annotated[PortalAddress, BeforeValidator(_as_address)]
 Portals = Annotated[tuple[Portal, ...], NoDecode, BeforeValidator(_as_row)]
+ApiAddress = Annotated[PortalAddress | None, BeforeValidator(_as_api_address)]
 Seconds = Annotated[float, BeforeValidator(_as_seconds), Unit.SECONDS]
 Size = Annotated[int, BeforeValidator(_as_size), Unit.BYTES]

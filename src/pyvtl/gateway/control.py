@@ -22,20 +22,24 @@
     POST   /cache/{barcode}/pin          and /unpin
     POST   /cache/{barcode}/warm         have the next pieces of a tape here: WarmTape
 
+Requests about the gateway itself are in `control_settings`.
+
 An error has a status of 4xx or 5xx and a body {"error": name, "message": text}.
 """
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from pydantic import Field, TypeAdapter
 
 from pyvtl.gateway.cache_desk import CacheDesk, CacheStatus
 from pyvtl.gateway.control_life import TAPE, Body, LifeHandlers, answer, body
+from pyvtl.gateway.control_settings import SettingsHandlers
 from pyvtl.gateway.errors import (
     GatewayError,
     InvalidRequestError,
@@ -45,6 +49,7 @@ from pyvtl.gateway.errors import (
     TapeNotArchivedError,
     TapeNotFoundError,
 )
+from pyvtl.gateway.gateway import Gateway
 from pyvtl.gateway.library import Tape
 from pyvtl.gateway.life_cycle import LifeCycle
 from pyvtl.gateway.pools import DEFAULT_POOL
@@ -95,11 +100,9 @@ class WarmTape(Body):
 class Handlers:
     """One method for each request."""
 
-    def __init__(
-        self, life: LifeCycle, status: Callable[[], LibraryStatus], cache: CacheDesk
-    ) -> None:
-        self._life, self._library, self._cache = life, life.library, cache
-        self._status = status
+    def __init__(self, gateway: Gateway) -> None:
+        self._life, self._library = gateway.life, gateway.library
+        self._status, self._cache = gateway.status, CacheDesk(gateway.vault)
 
     def routes(self) -> list[web.RouteDef]:
         """The table at the top of this module."""
@@ -178,9 +181,7 @@ def _barcode(request: web.Request) -> str:
 
 
 @web.middleware
-async def errors_as_json(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Tell a refusal by name and reason."""
     try:
         return await handler(request)
@@ -203,18 +204,20 @@ async def _end(life: LifeCycle) -> None:
     life.events.end()
 
 
+def control_application(gateway: Gateway, *before: Middleware) -> web.Application:
+    """What answers all of these requests, once `before` has let one through."""
+    middlewares = [*before, errors_as_json]
+    app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
+    for handlers in (Handlers(gateway), LifeHandlers(gateway.life), SettingsHandlers(gateway)):
+        app.add_routes(handlers.routes())
+    app.on_shutdown.append(lambda _app: _end(gateway.life))
+    return app
+
+
 @asynccontextmanager
-async def serve_control(
-    listener: socket.socket,
-    life: LifeCycle,
-    status: Callable[[], LibraryStatus],
-    cache: CacheDesk,
-) -> AsyncIterator[None]:
+async def serve_control(listener: socket.socket, gateway: Gateway) -> AsyncIterator[None]:
     """Answer requests on a listening socket, which is closed at the end."""
-    app = web.Application(middlewares=[errors_as_json], client_max_size=LARGEST_REQUEST)
-    app.add_routes([*Handlers(life, status, cache).routes(), *LifeHandlers(life).routes()])
-    app.on_shutdown.append(lambda _app: _end(life))
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(control_application(gateway), access_log=None)
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()

@@ -26,7 +26,7 @@ TAGS = TypeAdapter(dict[str, str])
 class Body(BaseModel):
     """The body of a request."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 Wanted = TypeVar("Wanted", bound=Body)

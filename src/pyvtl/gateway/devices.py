@@ -32,6 +32,7 @@ def bays(
     config: Config,
     gateway_id: str,
     open_volume: Callable[[str], Medium],
+    addresses: range,
     admission: Admission = AT_ONCE,
 ) -> Mapping[int, DriveBay]:
     """All drives by element address, empty."""
@@ -41,7 +42,6 @@ def bays(
         most_bytes=config.drive.buffer,
     )
     drives = _drives(config, gateway_id, memory, admission)
-    addresses = config.library.geometry.drives
     return {
         address: DriveBay(drive, open_volume)
         for address, drive in zip(addresses, drives, strict=True)

@@ -35,6 +35,50 @@ class StorageError(GatewayError):
     """The disk, or what lies on it, does not allow it."""
 
 
+class GatewayNotFoundError(GatewayError):
+    """There is no such gateway, or it is deleted."""
+
+
+class GatewayInUseError(GatewayError):
+    """The gateway is not in the state for it: tapes are left, it is connected, or shut down."""
+
+
+class ActivationKeyError(GatewayError):
+    """The activation key is not that of a gateway that waits to be activated."""
+
+
+class TargetNotFoundError(GatewayError):
+    """There is no target with that name."""
+
+
+class ChapCredentialsNotFoundError(GatewayError):
+    """The target has no credentials for that initiator."""
+
+
+class DeviceNotFoundError(GatewayError):
+    """There is no drive or changer with that name."""
+
+
+class DeviceInUseError(GatewayError):
+    """An initiator is logged in to the device."""
+
+
+class RateLimitNotFoundError(GatewayError):
+    """There is no bandwidth limit to delete."""
+
+
+class InvalidScheduleError(GatewayError):
+    """A bandwidth schedule contradicts itself."""
+
+
+class DiskNotFoundError(GatewayError):
+    """There is no such local disk."""
+
+
+class DiskInUseError(GatewayError):
+    """The local disk is allocated already."""
+
+
 class WrongStatusError(GatewayError):
     """The tape is in a state in which this cannot be."""
 

@@ -115,10 +115,14 @@ def _kept_id(file: Path) -> str:
     return kept
 
 
-def write_durably(file: Path, text: str) -> None:
-    """Write a small file whole, so that after a crash it is there as it was or as it is now."""
+def write_durably(file: Path, text: str, mode: int = 0o666) -> None:
+    """Write a small file whole, so that after a crash it is there as it was or as it is now.
+
+    `mode` is what others than its owner may do with it, less what the umask takes away.
+    """
     draft = file.with_name(f".{file.name}.new")
-    with draft.open("w") as stream:
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())

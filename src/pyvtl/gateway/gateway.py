@@ -17,13 +17,16 @@ from pyvtl.cloud.uploading import Uploader, uploading
 from pyvtl.config.model import Config
 from pyvtl.device.changer.changer import MediumChanger
 from pyvtl.device.drive.admission import AT_ONCE, Admission
-from pyvtl.device.profile import aws_changer
 from pyvtl.gateway import devices
-from pyvtl.gateway.cache_desk import CacheDesk
+from pyvtl.gateway.bandwidth import Bandwidth
+from pyvtl.gateway.changer_type import ChangerTypes
+from pyvtl.gateway.chap import Chap
 from pyvtl.gateway.control_socket import listening_socket
-from pyvtl.gateway.errors import GatewayError, told_as_gateway_errors
+from pyvtl.gateway.errors import told_as_gateway_errors
 from pyvtl.gateway.events import Events
+from pyvtl.gateway.figures import StorageFigures, local_figures, store_figures
 from pyvtl.gateway.folder import DataFolder
+from pyvtl.gateway.information import About, State
 from pyvtl.gateway.ledger import Ledger
 from pyvtl.gateway.library import Library
 from pyvtl.gateway.life_cycle import LifeCycle
@@ -33,18 +36,27 @@ from pyvtl.gateway.object_store import (
     shred_in_store,
     told_as_store_errors,
 )
-from pyvtl.gateway.service import cache_limits, master_secret, node, server_limits, uploading_pace
+from pyvtl.gateway.owned import Owned
+from pyvtl.gateway.portals import Portals
+from pyvtl.gateway.service import (
+    cache_limits,
+    chap_credentials,
+    master_secret,
+    node,
+    server_limits,
+    uploading_pace,
+)
 from pyvtl.gateway.states import READ_ONLY
 from pyvtl.gateway.status import LibraryStatus, library_status, store_status
 from pyvtl.gateway.tape_shelf import TapeShelf
 from pyvtl.iscsi.node import PortalAddress
-from pyvtl.media.inventory import Inventory
 from pyvtl.media.medium import Medium
 from pyvtl.media.vault import Vault
 from pyvtl.scsi.target import Target
 from pyvtl.server.portal import Server
 from pyvtl.store.dedup import Scope
 from pyvtl.store.files import FileLayer, KeepsRoom
+from pyvtl.store.repository import TAPES
 
 log = structlog.get_logger()
 
@@ -55,15 +67,18 @@ DRIVE_OVERHEAD: Final = 4 << 20
 class Gateway:
     """A library that initiators can log in to.  `async with Gateway(config)` serves it.
 
-    After the start there are `gateway_id`, `library`, `life`, and `portals` with their real ports.
-    Starting raises GatewayError.
+    After the start there are `gateway_id`, `library`, `life`, `portals` with their real ports, and
+    those who look after the rest of what is kept.  Starting raises GatewayError.
     """
 
     gateway_id: str
     library: Library
     life: LifeCycle
+    about: About
+    chap: Chap
+    bandwidth: Bandwidth
+    changer_types: ChangerTypes
     vault: Vault
-    portals: Sequence[PortalAddress]
     uploader: Uploader | None = None
 
     def __init__(
@@ -88,9 +103,19 @@ class Gateway:
         await self.stop()
 
     @property
+    def portals(self) -> Sequence[PortalAddress]:
+        """Where initiators connect."""
+        return self._portals.addresses
+
+    @property
     def changer_name(self) -> str:
         """Target name of the changer."""
         return devices.changer_name(self.gateway_id)
+
+    @property
+    def target_names(self) -> Sequence[str]:
+        """Target names of all devices, the changer's first."""
+        return [self.changer_name, *self.drive_names]
 
     @property
     def drive_names(self) -> Sequence[str]:
@@ -119,9 +144,12 @@ class Gateway:
 
     def status(self) -> LibraryStatus:
         """The library as it is now."""
-        names = [self.changer_name, *self.drive_names]
         status = library_status(
-            self.gateway_id, self.portals, self.library, names, self._server.sessions()
+            self.gateway_id,
+            self.portals,
+            self.library,
+            self.target_names,
+            self._portals.sessions(),
         )
         if self.uploader is None:
             return status
@@ -131,11 +159,48 @@ class Gateway:
     def _store_url(self) -> str:
         return self.config.store.url or "the store that was given"
 
+    async def shut_down(self) -> None:
+        """Take no logins until `open_up`, also after a restart; GatewayNotFoundError."""
+        await self.about.enter(State.SHUT_DOWN)
+        await self._portals.shut()
+
+    async def open_up(self) -> None:
+        """Take logins again; GatewayNotFoundError once it is deleted."""
+        await self.about.enter(State.RUNNING)
+        await self._portals.open()
+
+    async def delete(self) -> None:
+        """Serve no more, and be unknown to the management API: GatewayInUseError with tapes."""
+        async with self.library.standing_still:
+            await self.about.delete(len(self.library.barcodes()))
+        await self._portals.shut()
+
+    async def activate(self, key: str, name: str, zone: str) -> None:
+        """Serve again after a deletion; ActivationKeyError."""
+        await self.about.activate(key, name, zone)
+        await self._portals.open()
+
+    async def change_changer(self, name: str) -> None:
+        """Have the changer be another product; DeviceInUseError with an initiator logged in."""
+        await self.changer_types.change(
+            name,
+            self.library,
+            lambda: self._portals.sessions_of(self.changer_name),
+            lambda: self._portals.end_sessions(self.changer_name, "the changer changed its type"),
+        )
+
+    async def figures(self) -> StorageFigures:
+        """How much room there is for tapes, and what of it they use."""
+        tapes = self.config.gateway.data_dir / TAPES
+        if self._objects is None:
+            return await local_figures(tapes)
+        return await store_figures(self.vault, tapes, self.config.store.upload_buffer_limit)
+
     def _serve_control(self, listener: socket.socket) -> AbstractAsyncContextManager[None]:
         # aiohttp takes longer to import than all else together: initiators need not wait for it.
         from pyvtl.gateway.control import serve_control  # noqa: PLC0415 - see above
 
-        return serve_control(listener, self.life, self.status, CacheDesk(self.vault))
+        return serve_control(listener, self)
 
     async def _open_vault(self, stack: AsyncExitStack) -> Vault:
         settings = self.config
@@ -143,10 +208,11 @@ class Gateway:
         folder = await asyncio.to_thread(DataFolder, path)
         stack.callback(folder.close)
         self.gateway_id = await asyncio.to_thread(folder.gateway_id, settings.gateway.id)
+        await self._read_owned()
         store = settings.store
         with told_as_store_errors():
             if self._objects is None:
-                self._objects = await opened_store(store, stack)
+                self._objects = await opened_store(store, self.bandwidth, stack)
             if self._objects is not None:
                 await agree_once(self._objects, self._store_url, self.gateway_id, path)
         source = None
@@ -169,6 +235,19 @@ class Gateway:
             vault = await asyncio.to_thread(open_vault)
         stack.push_async_callback(asyncio.to_thread, vault.close)
         return vault
+
+    async def _read_owned(self) -> None:
+        """What is kept beside the tapes."""
+        path = self.config.gateway.data_dir
+        owned = await asyncio.to_thread(Owned.read, path, self.gateway_id, self.config)
+        self.about, self.bandwidth = owned.about, owned.bandwidth
+        self.changer_types = owned.changer_types
+        self.chap = Chap(
+            owned.credentials,
+            chap_credentials(self.config),
+            self.target_names,
+            self._end_sessions,
+        )
 
     async def _upload(self, vault: Vault, stack: AsyncExitStack) -> None:
         """Bring tapes into the object store, if there is one, until all drives are closed."""
@@ -214,15 +293,15 @@ class Gateway:
 
     async def _assemble(self, vault: Vault, stack: AsyncExitStack) -> tuple[Library, LifeCycle]:
         """Changer and drives; what was in a drive is on its way into it."""
-        with told_as_gateway_errors():
-            places = await asyncio.to_thread(vault.places)
-            inventory = Inventory(self.config.library.geometry, places)
         ledger = await asyncio.to_thread(Ledger, self.config.gateway.data_dir)
         stack.push_async_callback(asyncio.to_thread, ledger.close)
-        opened = partial(open_volume, vault, ledger)
-        bays = devices.bays(self.config, self.gateway_id, opened, self._admission())
-        identity = aws_changer.identity(self.gateway_id)
-        changer = MediumChanger(identity, inventory, bays, vault)
+        with told_as_gateway_errors():
+            places = await asyncio.to_thread(vault.places)
+            inventory = self.changer_types.inventory(places)
+        opened, addresses = partial(open_volume, vault, ledger), inventory.geometry.drives
+        bays = devices.bays(self.config, self.gateway_id, opened, addresses, self._admission())
+        journal = self.changer_types.journal(vault, inventory)
+        changer = MediumChanger(self.changer_types.product, inventory, bays, journal)
         events = Events(self.gateway_id)
         library = Library(vault, changer, bays, ledger, events, shred_in_store=self._shred_in_store)
         life = LifeCycle(library, events, self._shelf(vault))
@@ -247,25 +326,28 @@ class Gateway:
                 risk="anybody who reaches this address can read, overwrite and move all tapes;"
                 " set chap.user and chap.secret",
             )
-        self._server = Server(
-            node(self.config, [self.changer_name, *self.drive_names]),
-            self._targets(),
+        self._portals = Portals(self.config.portal.listen, self._make_server, self._targets())
+        stack.push_async_callback(self._portals.shut)
+        state = self.about.information.state
+        if state is State.RUNNING:
+            await self._portals.open()
+        else:
+            log.warning("portal.shut", state=state.value, remedy="pyvtl gateway start")
+
+    def _end_sessions(self, target: str, reason: str) -> None:
+        self._portals.end_sessions(target, reason)
+
+    def _make_server(self, targets: Mapping[str, Target]) -> Server:
+        return Server(
+            node(self.config, self.target_names, self.chap.look_up),
+            targets,
             limits=server_limits(self.config),
             max_connections=self.config.portal.max_connections,
         )
-        stack.push_async_callback(self._server.stop)
-        self.portals = [await self._listen_on(portal) for portal in self.config.portal.listen]
-
-    async def _listen_on(self, portal: PortalAddress) -> PortalAddress:
-        try:
-            return await self._server.start(portal)
-        except OSError as error:
-            raise GatewayError(f"cannot listen on {portal}: {error.strerror}") from None
 
     def _targets(self) -> Mapping[str, Target]:
         units = [self.library.changer, *(bay.drive for bay in self.library.bays.values())]
-        names = [self.changer_name, *self.drive_names]
-        return {name: Target({0: unit}) for name, unit in zip(names, units, strict=True)}
+        return {name: Target({0: u}) for name, u in zip(self.target_names, units, strict=True)}
 
 
 def open_volume(vault: Vault, ledger: Ledger, barcode: str) -> Medium:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -116,17 +116,26 @@ class Library:
     def geometry(self) -> Geometry:
         return self.changer.inventory.geometry
 
-    async def list_tapes(self) -> list[Tape]:
-        """All tapes, by barcode."""
+    async def list_tapes(self, barcodes: Iterable[str] | None = None) -> list[Tape]:
+        """All tapes, or those of the named that there are, by barcode."""
         found = {v.barcode: v for v in await in_thread(self._vault.volumes)}
         records = self.ledger.tapes()
-        return [self._tape(records[name], found.get(name)) for name in sorted(records)]
+        names = records if barcodes is None else records.keys() & set(barcodes)
+        return [self._tape(records[name], found.get(name)) for name in sorted(names)]
+
+    def barcodes(self) -> Collection[str]:
+        """The barcodes of all tapes that `list_tapes` lists."""
+        return self.ledger.tapes().keys()
+
+    @property
+    def standing_still(self) -> asyncio.Lock:
+        """While this is held no tape is made, deleted or taken away."""
+        return self._changing
 
     async def show_tape(self, barcode: str) -> Tape:
         """One tape; TapeNotFoundError."""
-        for tape in await self.list_tapes():
-            if tape.barcode == barcode:
-                return tape
+        for tape in await self.list_tapes([barcode]):
+            return tape
         raise TapeNotFoundError(f"there is no tape {barcode}")
 
     async def create_tapes(
@@ -150,7 +159,7 @@ class Library:
         async with self._changing:
             made = await self._creation.make(wanted, client_token)
         self.tell(made)
-        return [tape for tape in await self.list_tapes() if tape.barcode in made]
+        return await self.list_tapes(made)
 
     async def delete_tape(self, barcode: str) -> None:
         """Delete a tape in a slot and all that is on it.

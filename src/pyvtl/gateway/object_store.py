@@ -18,6 +18,7 @@ from pyvtl.cloud.opening import open_store
 from pyvtl.cloud.probe import keeps_conditions
 from pyvtl.cloud.pushing import push_shredding
 from pyvtl.cloud.refusals import RefusedTapeError
+from pyvtl.cloud.schedule import Rated
 from pyvtl.config.model import StoreSection
 from pyvtl.gateway.errors import GatewayError, StorageError
 from pyvtl.gateway.folder import write_durably
@@ -45,11 +46,16 @@ class Agreed:
     conditions: bool
 
 
-async def opened_store(settings: StoreSection, stack: AsyncExitStack) -> ObjectStore | None:
-    """The store that the settings name, if they name one; `stack` closes it."""
+async def opened_store(
+    settings: StoreSection, speed: Rated, stack: AsyncExitStack
+) -> ObjectStore | None:
+    """The store that the settings name, if they name one; `stack` closes it.
+
+    `speed` is asked all the time how fast it may go.
+    """
     if settings.location is None:
         return None
-    opened = await open_store(settings.location, settings.s3, settings.patience, settings.rates)
+    opened = await open_store(settings.location, settings.s3, settings.patience, speed)
     stack.push_async_callback(opened.objects.close)
     return opened.objects
 

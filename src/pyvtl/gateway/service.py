@@ -9,7 +9,7 @@ from pyvtl.cloud.pace import Pace
 from pyvtl.cloud.reach import USUAL
 from pyvtl.config.model import Config
 from pyvtl.iscsi.chap import ChapCredentials
-from pyvtl.iscsi.node import Node, TargetName, by_name
+from pyvtl.iscsi.node import CredentialLookup, Node, TargetName, by_name
 from pyvtl.iscsi.session import Limits
 from pyvtl.store.keys import Secret
 from pyvtl.store.pack_cache import CacheLimits
@@ -18,14 +18,13 @@ CACHE_BYTES: Final = 100 << 30
 """The most that the cache takes unless it is told otherwise."""
 
 
-def node(config: Config, target_names: Sequence[str]) -> Node:
-    """All targets on all portals, with one account for all initiators, or none."""
-    credentials = chap_credentials(config)
+def node(config: Config, target_names: Sequence[str], credentials: CredentialLookup) -> Node:
+    """All targets on all portals; `credentials` say who has to prove what."""
     return Node(
         by_name(TargetName(name) for name in target_names),
         advertised=config.portal.advertise,
-        credentials=lambda _target, _initiator: credentials,
-        authentication_required=credentials is not None,
+        credentials=credentials,
+        authentication_required=config.chap.user is not None,
     )
 
 

@@ -54,6 +54,13 @@ class Geometry:
         present = [(kind, addresses) for kind, addresses in elements.items() if addresses]
         return sorted(present, key=lambda entry: entry[1].start)
 
+    def matching(self, address: int, other: "Geometry") -> int:
+        """The address that `other`, which has as many elements, gives the element `address`."""
+        for kind, addresses in self.in_order():
+            if address in addresses:
+                return dict(other.in_order())[kind][addresses.index(address)]
+        raise NoSuchElementError(f"there is no element {address}")
+
     def holds_volumes(self, address: int) -> bool:
         """Whether a volume can rest there: anywhere but in the transport."""
         return any(address in r for r in (self.drives, self.slots, self.import_export))
@@ -71,6 +78,11 @@ class Place:
     address: int
     home: int | None = None
     imported: bool = False
+
+    def renumbered(self, here: Geometry, there: Geometry) -> "Place":
+        """The same place under the addresses of another geometry with as many elements."""
+        home = None if self.home is None else here.matching(self.home, there)
+        return replace(self, address=here.matching(self.address, there), home=home)
 
 
 Moves: TypeAlias = Mapping[str, Place | None]
@@ -150,6 +162,12 @@ class Inventory:
             return self._places[barcode]
         except KeyError:
             raise UnknownVolumeError(f"there is no tape {barcode} in the library") from None
+
+    def renumber(self, geometry: Geometry) -> None:
+        """Give all elements, as many as there are, the addresses of another geometry."""
+        places = {name: place.renumbered(self.geometry, geometry) for name, place in self}
+        self.geometry = geometry
+        self.apply(places)
 
     def plan_move(self, source: int, destination: int) -> Moves:
         """Take what lies in `source` to `destination`, which is empty."""

@@ -76,16 +76,17 @@ async def inquiry(unit: LogicalUnit, task: Task, cdb: Inquiry) -> None:
 
 
 def standard_data(unit: LogicalUnit) -> bytes:
-    """SPC-5 Standard INQUIRY data, 96 bytes with the version descriptors."""
+    """SPC-5 Standard INQUIRY data, 96 bytes long unless a product has another length."""
     identity = unit.identity
-    return StandardInquiry(
+    data = StandardInquiry(
         peripheral=unit.DEVICE_TYPE,
         removable=unit.REMOVABLE,
         vendor=left_aligned(identity.vendor, 8),
         product=left_aligned(identity.product, 16),
         revision=left_aligned(identity.revision, 4),
         version_descriptors=b"".join(v.to_bytes(2, "big") for v in unit.VERSIONS).ljust(16, b"\0"),
-    ).encode()
+    )
+    return unit.inquiry_data(data.encode())
 
 
 def vital_product_data(unit: LogicalUnit, nexus: Nexus, cdb: Inquiry) -> bytes:

@@ -31,7 +31,12 @@ class Target:
 
     def execute(self, task: Task) -> Coroutine[Any, Any, None]:
         """Run one command in the unit that it names; a unit that is not there answers too."""
-        return (self.unit_of(task.lun) or self._absent).execute(task)
+        return (self.unit_of(task.lun) or self._no_unit()).execute(task)
+
+    def _no_unit(self) -> "AbsentUnit":
+        """It looks like its neighbour, whose identity may have changed."""
+        self._absent.identity = self.units[0].identity
+        return self._absent
 
 
 async def _request_sense(unit: LogicalUnit, task: Task, cdb: RequestSense) -> None:

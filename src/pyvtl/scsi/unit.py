@@ -28,7 +28,7 @@ class LogicalUnit:
     DEVICE_TYPE: ClassVar[DeviceType]
     REMOVABLE: ClassVar[bool] = True
     VERSIONS: ClassVar[Sequence[Version]] = (Version.SAM_5, Version.ISCSI, Version.SPC_4)
-    VPD_PAGES: ClassVar[Mapping[int, Callable[[Any, Nexus], bytes]]]
+    VPD_PAGES: Mapping[int, Callable[[Any, Nexus], bytes]]
 
     def __init__(self, identity: Identity, mode_pages: Sequence[ModePage] = (Control(),)) -> None:
         """`mode_pages` are the pages with their default values, Control among them."""
@@ -47,6 +47,10 @@ class LogicalUnit:
     def take_deferred_error(self, nexus: Nexus) -> Sense | None:
         """A failure of an earlier command that `nexus` has yet to be told of, once."""
         return None
+
+    def inquiry_data(self, standard: bytes) -> bytes:
+        """Standard INQUIRY data as this product has it, from that which all units have."""
+        return standard
 
     def mode_parameters(self) -> ModeParameters:
         """Header and block descriptor of MODE SENSE as they are now."""

@@ -51,6 +51,12 @@ class Server:
         """Who is logged in."""
         return [initiator.info for initiator in self._service.sessions]
 
+    def end_sessions(self, target: str, reason: str) -> None:
+        """Close all connections to a target, and those that may be about to log in to it."""
+        for carrier in list(self._service.carriers):
+            if carrier.initiator is None or carrier.initiator.info.target == target:
+                carrier.leave(reason)
+
     async def stop(self, grace_seconds: int = 3) -> None:
         """Ask every initiator to log out, wait that long at most, then close (section 11.9.1)."""
         for listener in self._listeners:

@@ -93,7 +93,7 @@ def test_an_unknown_section_is_told_with_the_sections_there_are(file: Path) -> N
     (problem,) = problems(file)
     assert problem == (
         f"tapes (file {file}): no such section;"
-        " the file has gateway, portal, chap, library, drive, store, cache, logs"
+        " the file has gateway, portal, chap, library, drive, store, cache, api, logs"
     )
 
 

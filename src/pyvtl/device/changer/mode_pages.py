@@ -32,19 +32,26 @@ class DeviceCapabilities(ModePage, code=0x1F, size=20):
     """SMC-3 Device Capabilities mode page.
 
     Volumes can rest anywhere but in the transport, and be moved and exchanged between all
-    those places.
+    those places.  What is said of the transport itself differs between products.
     """
 
     storage: Annotated[int, octets(2, 2)] = TO_ANY_BUT_TRANSPORT
+    move_from_transport: Annotated[int, octets(4, 4)] = 0
     move_from_slot: Annotated[int, octets(5, 5)] = TO_ANY_BUT_TRANSPORT
     move_from_import_export: Annotated[int, octets(6, 6)] = TO_ANY_BUT_TRANSPORT
     move_from_drive: Annotated[int, octets(7, 7)] = TO_ANY_BUT_TRANSPORT
+    exchange_transport: Annotated[int, octets(12, 12)] = 0
     exchange_slot: Annotated[int, octets(13, 13)] = TO_ANY_BUT_TRANSPORT
     exchange_import_export: Annotated[int, octets(14, 14)] = TO_ANY_BUT_TRANSPORT
     exchange_drive: Annotated[int, octets(15, 15)] = TO_ANY_BUT_TRANSPORT
 
 
-def mode_pages(geometry: Geometry) -> tuple[ModePage, ...]:
+ANY_CAPABILITIES = DeviceCapabilities()
+
+
+def mode_pages(
+    geometry: Geometry, capabilities: DeviceCapabilities = ANY_CAPABILITIES
+) -> tuple[ModePage, ...]:
     """The pages of a changer with that geometry."""
     return (
         Control(),
@@ -60,5 +67,5 @@ def mode_pages(geometry: Geometry) -> tuple[ModePage, ...]:
             drives=len(geometry.drives),
         ),
         TransportGeometry(),
-        DeviceCapabilities(),
+        capabilities,
     )

@@ -14,7 +14,9 @@ async def move_medium(changer: Changer, task: Task, cdb: MoveMedium) -> None:
     check_transport(changer, cdb.transport_address)
     source, destination = cdb.source_address, cdb.destination_address
     with told_to_the_host():
-        await changer.transport.carry(lambda: changer.inventory.plan_move(source, destination))
+        await changer.transport.carry(
+            lambda: changer.inventory.plan_move(source, destination), by_address=True
+        )
 
 
 async def exchange_medium(changer: Changer, task: Task, cdb: ExchangeMedium) -> None:
@@ -29,7 +31,9 @@ async def exchange_medium(changer: Changer, task: Task, cdb: ExchangeMedium) -> 
         cdb.second_destination_address,
     )
     with told_to_the_host():
-        await changer.transport.carry(lambda: changer.inventory.plan_exchange(*elements))
+        await changer.transport.carry(
+            lambda: changer.inventory.plan_exchange(*elements), by_address=True
+        )
 
 
 async def position_to_element(changer: Changer, task: Task, cdb: PositionToElement) -> None:

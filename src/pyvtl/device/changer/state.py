@@ -1,17 +1,18 @@
 """What a medium changer has and knows; its commands stand in the other modules."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from pyvtl.device.changer.bay import Bay
-from pyvtl.device.changer.mode_pages import mode_pages
+from pyvtl.device.changer.product import Product
 from pyvtl.device.changer.transfer import Transport
-from pyvtl.media.inventory import Inventory, Journal
+from pyvtl.media.inventory import Geometry, Inventory, Journal
 from pyvtl.media.medium import MediumError
 from pyvtl.scsi.asc import Asc
 from pyvtl.scsi.identity import DeviceType, Identity, Version
 from pyvtl.scsi.inquiry import PRIMARY_VPD_PAGES
 from pyvtl.scsi.log_page import TAPE_ALERT, LogPages, tape_alert
+from pyvtl.scsi.mode_page import ModePages
 from pyvtl.scsi.sense import CheckCondition
 from pyvtl.scsi.unit import LogicalUnit
 
@@ -24,13 +25,19 @@ class Changer(LogicalUnit):
     VPD_PAGES = PRIMARY_VPD_PAGES
 
     def __init__(
-        self, identity: Identity, inventory: Inventory, bays: Mapping[int, Bay], journal: Journal
+        self,
+        product: Product | Identity,
+        inventory: Inventory,
+        bays: Mapping[int, Bay],
+        journal: Journal,
     ) -> None:
         """`bays` are the drives by element address, one for each address of the geometry."""
-        super().__init__(identity, mode_pages(inventory.geometry))
+        product = product if isinstance(product, Product) else Product(product)
+        super().__init__(product.identity)
         if set(bays) != set(inventory.geometry.drives):
             raise ValueError("every data transfer element needs a drive, and only these")
         self.inventory = inventory
+        self._appear_as(product)
         self.transport = Transport(inventory, bays, journal)
 
     def log_pages(self) -> LogPages:
@@ -64,6 +71,26 @@ class Changer(LogicalUnit):
         """Take a volume out; UnknownVolumeError, or VolumeLoadedError while a drive holds it."""
         await self.transport.carry(lambda: self.inventory.plan_removal(barcode))
         self._tell_of_access()
+
+    async def become(
+        self, product: Product, geometry: Geometry, keep: Callable[[], Awaitable[object]]
+    ) -> None:
+        """Be another product, with as many elements, once `keep` has made it durable.
+
+        Nothing moves meanwhile, and every known nexus is told.
+        """
+        await self.transport.renumber(geometry, keep)
+        self._appear_as(product)
+        self.attentions.post_all(Asc.INQUIRY_DATA_HAS_CHANGED)
+
+    def inquiry_data(self, standard: bytes) -> bytes:
+        return self.product.inquiry(self.identity, standard)
+
+    def _appear_as(self, product: Product) -> None:
+        self.product = product
+        self.identity = product.identity
+        self.VPD_PAGES = product.vpd_pages
+        self.mode_pages = ModePages(*product.mode_pages(self.inventory.geometry))
 
     async def settle(self) -> None:
         """Wait until nothing is being moved any more."""

@@ -10,6 +10,7 @@ from pyvtl.device.changer.door import Door
 from pyvtl.media.inventory import (
     ElementEmptyError,
     ElementFullError,
+    Geometry,
     Inventory,
     InventoryError,
     Journal,
@@ -39,14 +40,18 @@ class Transport:
         self._journal = journal
         self._busy = asyncio.Lock()
         self._under_way: set[asyncio.Task[Moves]] = set()
+        self._numbering = 0
 
-    async def carry(self, plan: Callable[[], Moves]) -> Moves:
+    async def carry(self, plan: Callable[[], Moves], *, by_address: bool = False) -> Moves:
         """Plan and make a change, and tell what it was; cancelling the caller does not stop it.
+
+        One that is planned `by_address` is refused when addresses change before its turn.
 
         Raises InventoryError when the plan is refused, StorageFailedError when it could not be
         made durable, and CheckCondition or MediumError from a drive; then nothing has moved.
         """
-        carrying = asyncio.create_task(self._carry(plan))
+        numbering = self._numbering if by_address else None
+        carrying = asyncio.create_task(self._carry(plan, numbering))
         self._under_way.add(carrying)
         carrying.add_done_callback(self._under_way.discard)
         return await asyncio.shield(carrying)
@@ -56,8 +61,20 @@ class Transport:
         if self._under_way:
             await asyncio.wait(self._under_way)
 
-    async def _carry(self, plan: Callable[[], Moves]) -> Moves:
+    async def renumber(self, geometry: Geometry, keep: Callable[[], Awaitable[object]]) -> None:
+        """Give the elements other addresses between two moves, once `keep` has made it durable."""
+        async with self._busy:
+            await keep()
+            before = self.inventory.geometry
+            bays = {before.matching(address, geometry): bay for address, bay in self.bays.items()}
+            self.inventory.renumber(geometry)
+            self.bays = bays
+            self._numbering += 1
+
+    async def _carry(self, plan: Callable[[], Moves], numbering: int | None) -> Moves:
         async with self._busy, AsyncExitStack() as undo:
+            if numbering not in (None, self._numbering):
+                raise NoSuchElementError("the elements have other addresses now")
             moves = plan()
             exported, imported = self._through_the_door(moves)
             moves = {**moves, **dict.fromkeys(exported)}

@@ -1,7 +1,8 @@
 """The tape drive: a logical unit that a library loads and unloads (SSC-5)."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import ClassVar
 
 from pyvtl.device.drive.log_pages import log_pages
 from pyvtl.device.drive.state import DriveState
@@ -27,11 +28,13 @@ class TapeDrive(DriveState):
     """`TapeDrive(identity, settings, memory, admission)`; one event loop, one thread of its own."""
 
     COMMANDS: ClassVar[CommandTable] = COMMANDS
-    VPD_PAGES: ClassVar[Mapping[int, Callable[[Any, Nexus], bytes]]] = {
-        **PRIMARY_VPD_PAGES,
-        0xB0: device_capabilities,
-        0xB1: manufacturer_serial_number,
-    }
+    VPD_PAGES = MappingProxyType(
+        {
+            **PRIMARY_VPD_PAGES,
+            0xB0: device_capabilities,
+            0xB1: manufacturer_serial_number,
+        }
+    )
 
     @property
     def loaded(self) -> str | None:

@@ -1,5 +1,6 @@
 """The medium changer of an AWS Tape Gateway, as its host sees it."""
 
+from pyvtl.device.changer.product import Product
 from pyvtl.device.profile.identity import naa, serial_number
 from pyvtl.scsi.identity import Identity
 
@@ -13,3 +14,8 @@ def identity(gateway_id: str) -> Identity:
         serial=serial_number(gateway_id, 0),
         naa=naa(gateway_id, 0),
     )
+
+
+def product(gateway_id: str) -> Product:
+    """The library as an AWS Tape Gateway shows it."""
+    return Product(identity(gateway_id))

@@ -1,0 +1,176 @@
+"""Operations on the tapes of the library, and on their way from and to it."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from pyvtl.api.errors import invalid_parameter, invalid_request
+from pyvtl.api.paging import page
+from pyvtl.api.service import Answer, Asked, Service, present
+from pyvtl.api.tags import tags_of
+from pyvtl.gateway.errors import TapeNotFoundError
+from pyvtl.gateway.library import Tape
+from pyvtl.gateway.pools import DEFAULT_POOL
+from pyvtl.gateway.states import Status
+from pyvtl.gateway.tape_shelf import ArchivedTape
+
+GIB: Final = 1 << 30
+SMALLEST, LARGEST = 100 * GIB, 15 * 1024 * GIB
+KNOWN_STATUSES: Final = frozenset(status.value for status in Status)
+PERCENT: Final = 100.0
+
+
+async def create_tapes(service: Service, asked: Asked) -> Answer:
+    """As many as asked for or none, and once for each client token."""
+    tapes = await service.gateway.library.create_tapes(
+        prefix=asked["TapeBarcodePrefix"],
+        count=asked["NumTapesToCreate"],
+        client_token=asked["ClientToken"],
+        **await _wanted(service, asked),
+    )
+    return {"TapeARNs": [service.names.tape(tape.barcode) for tape in tapes]}
+
+
+async def create_tape_with_barcode(service: Service, asked: Asked) -> Answer:
+    """One tape with a barcode of the caller's."""
+    wanted = await _wanted(service, asked)
+    await service.gateway.library.create_tapes(barcode=asked["TapeBarcode"], **wanted)
+    return {"TapeARN": service.names.tape(asked["TapeBarcode"])}
+
+
+async def describe_tapes(service: Service, asked: Asked) -> Answer:
+    """All about the tapes of the library, or about those that are asked for."""
+    library = service.gateway.library
+    names = [service.names.barcode(arn) for arn in asked.get("TapeARNs", ())]
+    if unknown := [name for name in names if name not in library.barcodes()]:
+        raise TapeNotFoundError(f"there is no tape {unknown[0]} in the library")
+    told, marker = page(set(names) or library.barcodes(), asked, str)
+    tapes = await library.list_tapes(told)
+    return {"Tapes": [_described(service, tape) for tape in tapes], **marker}
+
+
+async def list_tapes(service: Service, asked: Asked) -> Answer:
+    """The tapes of library and archive in short, or those of the ones asked for that there are."""
+    library = service.gateway.library
+    archived = {tape.barcode: tape for tape in await service.gateway.life.list_archived()}
+    wanted = {service.names.barcode(arn) for arn in asked.get("TapeARNs", ())}
+    names = {*library.barcodes(), *archived}
+    told, marker = page(names & wanted if wanted else names, asked, str)
+    here = {tape.barcode: tape for tape in await library.list_tapes(told)}
+    rows = [
+        _listed(service, here[name]) if name in here else _listed_archived(service, archived[name])
+        for name in told
+        if name in here or name in archived
+    ]
+    return {"TapeInfos": rows, **marker}
+
+
+async def delete_tape(service: Service, asked: Asked) -> Answer:
+    """Refused while it is in a drive, retrieved, or on its way."""
+    await service.gateway.life.delete_tape(service.names.barcode(asked["TapeARN"]))
+    return _of_tape(asked)
+
+
+async def cancel_archival(service: Service, asked: Asked) -> Answer:
+    """Only while it is IN TRANSIT TO VTS."""
+    await service.gateway.life.cancel_archival(service.names.barcode(asked["TapeARN"]))
+    return _of_tape(asked)
+
+
+async def cancel_retrieval(service: Service, asked: Asked) -> Answer:
+    """Only while it is RETRIEVING."""
+    await service.gateway.life.cancel_retrieval(service.names.barcode(asked["TapeARN"]))
+    return _of_tape(asked)
+
+
+async def assign_tape_pool(service: Service, asked: Asked) -> Answer:
+    """A tape of the library or of the archive."""
+    await service.gateway.life.assign_pool(
+        service.names.barcode(asked["TapeARN"]),
+        asked["PoolId"],
+        bypass_governance=asked.get("BypassGovernanceRetention", False),
+    )
+    return _of_tape(asked)
+
+
+def check_size(size: int) -> None:
+    """What AWS demands of the capacity of a tape."""
+    if not SMALLEST <= size <= LARGEST or size % GIB:
+        raise invalid_parameter(
+            f"TapeSizeInBytes {size}: a tape has 100 GiB to 15 TiB ({SMALLEST} to {LARGEST}), and"
+            f" whole GiB ({GIB})"
+        )
+
+
+def seconds(moment: datetime | None) -> float | None:
+    """A time as the API tells it."""
+    return None if moment is None else moment.timestamp()
+
+
+def _of_tape(asked: Asked) -> dict[str, Any]:
+    return {"TapeARN": asked["TapeARN"]}
+
+
+async def _wanted(service: Service, asked: Asked) -> dict[str, Any]:
+    """What both ways to make tapes share; a pool has to be there and active."""
+    check_size(asked["TapeSizeInBytes"])
+    if asked.get("KMSEncrypted") or "KMSKey" in asked:
+        raise invalid_request(
+            "ParametersNotImplemented",
+            "tapes are encrypted as store.encryption of the settings says: leave KMSEncrypted and"
+            " KMSKey out",
+        )
+    pool = await service.gateway.life.pools.active(asked.get("PoolId", DEFAULT_POOL))
+    return {
+        "size_bytes": asked["TapeSizeInBytes"],
+        "pool": pool.id,
+        "worm": asked.get("Worm", False),
+        "tags": tags_of(asked),
+    }
+
+
+def _status(tape: Tape) -> str:
+    """One of AWS's: a tape that is damaged, or whose key is destroyed, cannot be recovered."""
+    return tape.status if tape.status in KNOWN_STATUSES else Status.IRRECOVERABLE.value
+
+
+def _listed(service: Service, tape: Tape) -> dict[str, Any]:
+    return present(
+        TapeARN=service.names.tape(tape.barcode),
+        TapeBarcode=tape.barcode,
+        TapeSizeInBytes=tape.size_bytes,
+        TapeStatus=_status(tape),
+        GatewayARN=service.names.gateway,
+        PoolId=tape.pool,
+        RetentionStartDate=seconds(tape.retention_started_at),
+        PoolEntryDate=seconds(tape.pool_entered_at),
+    )
+
+
+def _listed_archived(service: Service, tape: ArchivedTape) -> dict[str, Any]:
+    return present(
+        TapeARN=service.names.tape(tape.barcode),
+        TapeBarcode=tape.barcode,
+        TapeSizeInBytes=tape.size_bytes,
+        TapeStatus=tape.status,
+        PoolId=tape.pool,
+        RetentionStartDate=tape.retention_started_at,
+        PoolEntryDate=tape.pool_entered_at,
+    )
+
+
+def _described(service: Service, tape: Tape) -> dict[str, Any]:
+    drive = None if tape.drive is None else service.names.device(tape.drive + 1)
+    return present(
+        TapeARN=service.names.tape(tape.barcode),
+        TapeBarcode=tape.barcode,
+        TapeCreatedDate=tape.created_at.timestamp(),
+        TapeSizeInBytes=tape.size_bytes,
+        TapeStatus=_status(tape),
+        VTLDevice=drive,
+        Progress=None if tape.progress is None else tape.progress * PERCENT,
+        TapeUsedInBytes=tape.used_bytes,
+        PoolId=tape.pool,
+        Worm=tape.worm,
+        RetentionStartDate=seconds(tape.retention_started_at),
+        PoolEntryDate=seconds(tape.pool_entered_at),
+    )

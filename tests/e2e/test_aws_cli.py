@@ -1,0 +1,89 @@
+"""The real `aws` command against a server, with the keys and the address that it prints."""
+
+import fcntl
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.serving import Server, serving
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyvtl-awscli"
+"""It has an environment of its own: it wants another botocore than we have."""
+
+
+@pytest.fixture(scope="session")
+def aws() -> Path:
+    """The command, installed once on this machine."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    command = CACHE / "bin" / "aws"
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not command.exists():
+            pip = (CACHE / "bin" / "pip", "install", "-qq", "awscli")
+            for step in ((sys.executable, "-m", "venv", CACHE), pip):
+                done = subprocess.run(step, capture_output=True, text=True, check=False)
+                if done.returncode:
+                    pytest.skip(f"the aws command cannot be installed: {done.stderr}")
+    return command
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with serving(folder, "--api", "127.0.0.1:0") as started:
+        yield started
+
+
+def told(server: Server) -> str:
+    """What the server printed when it served."""
+    log = server.folder.parent / "serve.log"
+    deadline = time.monotonic() + 60
+    while "AWS API" not in (text := log.read_text()):
+        assert time.monotonic() < deadline, text
+        server.run("library", "status")
+    return text
+
+
+@pytest.mark.e2e
+def test_the_command_that_the_server_prints_lists_tapes_with_the_keys_that_it_made(
+    aws: Path, server: Server
+) -> None:
+    server.run("tape", "create", "--barcode", "DEMO0001", "--size", "100GiB")
+    (line,) = re.findall(r"AWS_SHARED_CREDENTIALS_FILE=\S+ aws .* list-tapes", told(server))
+
+    def call(operation: str, *options: str) -> Any:
+        command = line.replace(" aws ", f" {aws} ").replace("list-tapes", operation)
+        done = subprocess.run(
+            ["env", *command.split(), *options],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    keys = server.folder / "aws-credentials"
+    assert keys.stat().st_mode & 0o777 == 0o600
+    (gateway,) = call("list-gateways")["Gateways"]
+    made = call(
+        "create-tapes",
+        *("--gateway-arn", gateway["GatewayARN"], "--tape-size-in-bytes", str(100 << 30)),
+        *("--client-token", "first", "--num-tapes-to-create", "2", "--tape-barcode-prefix", "AWS"),
+    )
+    listed = {tape["TapeARN"] for tape in call("list-tapes", "--page-size", "1")["TapeInfos"]}
+    assert {*made["TapeARNs"]} < listed
+    assert len(listed) == 3
+    (first, *_) = made["TapeARNs"]
+    deleted = ("--gateway-arn", gateway["GatewayARN"], "--tape-arn", first)
+    assert call("delete-tape", *deleted) == {"TapeARN": first}
+    assert len(json.loads(server.run("tape", "list", "--json"))) == 2

@@ -1,0 +1,202 @@
+"""Operations on the gateway itself, through boto3."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.api_client import GATEWAY, GATEWAY_ID, GIB, REGION, Served, serving_api
+from tests.initiator import Changer
+
+
+def log_in(api: Served) -> None:
+    """A host logs in to the changer, and out again."""
+    Changer("127.0.0.1", api.gateway.portals[0].port, api.gateway.changer_name).close()
+
+
+async def test_list_gateways(api: Served) -> None:
+    assert await api.call("ListGateways") == {
+        "Gateways": [
+            {
+                "GatewayId": "sgw-12A3456B",
+                "GatewayARN": GATEWAY,
+                "GatewayName": "pyvtl-12a3456b",
+                "GatewayType": "VTL",
+                "GatewayOperationalState": "ACTIVE",
+                "HostEnvironment": "OTHER",
+                "SoftwareVersion": "0.1.0",
+            }
+        ]
+    }
+
+
+async def test_describe_gateway_information(api: Served) -> None:
+    assert await api.call("DescribeGatewayInformation", GatewayARN=GATEWAY) == {
+        "GatewayId": "sgw-12A3456B",
+        "GatewayARN": GATEWAY,
+        "GatewayName": "pyvtl-12a3456b",
+        "GatewayTimezone": "GMT",
+        "GatewayState": "RUNNING",
+        "GatewayType": "VTL",
+        "GatewayNetworkInterfaces": [{"Ipv4Address": "127.0.0.1"}],
+        "HostEnvironment": "OTHER",
+        "EndpointType": "STANDARD",
+        "SoftwareVersion": "0.1.0",
+        "Tags": [],
+    }
+
+
+async def test_update_gateway_information_lasts(tmp_path: Path) -> None:
+    async with serving_api(tmp_path) as api:
+        group = "arn:aws:logs:eu-test-1:123456789012:log-group:tapes"
+        wanted = {"GatewayName": "Basement", "GatewayTimezone": "GMT-4:00"}
+        assert await api.call(
+            "UpdateGatewayInformation", GatewayARN=GATEWAY, CloudWatchLogGroupARN=group, **wanted
+        ) == {"GatewayARN": GATEWAY, "GatewayName": "Basement"}
+    async with serving_api(tmp_path) as api:
+        told = await api.call("DescribeGatewayInformation", GatewayARN=GATEWAY)
+        assert {name: told[name] for name in wanted} == wanted
+        assert told["CloudWatchLogGroupARN"] == group
+
+
+@pytest.mark.parametrize(
+    ("members", "code", "message"),
+    [
+        ({"GatewayTimezone": "Mars"}, "InvalidParameters", "write GMT, or like GMT-4:00"),
+        ({"GatewayTimezone": "GMT+15:00"}, "InvalidParameters", "is no time zone"),
+        ({"GatewayName": " "}, "InvalidParameters", "length greater than or equal to 2"),
+        ({"GatewayCapacity": "Small"}, "ParametersNotImplemented", "for file gateways"),
+    ],
+)
+async def test_information_that_cannot_be(
+    api: Served, members: dict[str, str], code: str, message: str
+) -> None:
+    refusal = await api.refused("UpdateGatewayInformation", GatewayARN=GATEWAY, **members)
+    assert (refusal[0], message in refusal[1]) == (code, True)
+
+
+async def test_the_maintenance_window_lasts(tmp_path: Path) -> None:
+    async with serving_api(tmp_path) as api:
+        assert await api.call("DescribeMaintenanceStartTime", GatewayARN=GATEWAY) == {
+            "GatewayARN": GATEWAY,
+            "HourOfDay": 3,
+            "MinuteOfHour": 0,
+            "DayOfWeek": 0,
+            "Timezone": "GMT",
+            "SoftwareUpdatePreferences": {"AutomaticUpdatePolicy": "ALL_VERSIONS"},
+        }
+        monthly = {"HourOfDay": 23, "MinuteOfHour": 59, "DayOfMonth": 28}
+        policy = {"SoftwareUpdatePreferences": {"AutomaticUpdatePolicy": "EMERGENCY_VERSIONS_ONLY"}}
+        told = await api.call("UpdateMaintenanceStartTime", GatewayARN=GATEWAY, **monthly, **policy)
+        assert told == {"GatewayARN": GATEWAY}
+    async with serving_api(tmp_path) as api:
+        told = await api.call("DescribeMaintenanceStartTime", GatewayARN=GATEWAY)
+        assert told == {"GatewayARN": GATEWAY, "Timezone": "GMT", **monthly, **policy}
+        both = await api.refused(
+            "UpdateMaintenanceStartTime", GatewayARN=GATEWAY, DayOfWeek=1, DayOfMonth=1
+        )
+        assert both == (
+            "InvalidParameters",
+            "give a day of the week or a day of the month, not both",
+        )
+        assert (await api.refused("UpdateMaintenanceStartTime", GatewayARN=GATEWAY))[0] == (
+            "InvalidParameters"
+        )
+
+
+async def test_a_gateway_that_is_shut_down_takes_no_logins_until_it_is_started(
+    tmp_path: Path,
+) -> None:
+    async with serving_api(tmp_path) as api:
+        await asyncio.to_thread(log_in, api)
+        assert await api.call("ShutdownGateway", GatewayARN=GATEWAY) == {"GatewayARN": GATEWAY}
+        with pytest.raises(ConnectionError):
+            await asyncio.to_thread(log_in, api)
+        (gateway,) = (await api.call("ListGateways"))["Gateways"]
+        assert gateway["GatewayOperationalState"] == "SHUTDOWN"
+    async with serving_api(tmp_path) as api:
+        told = await api.call("DescribeGatewayInformation", GatewayARN=GATEWAY)
+        assert told["GatewayState"] == "SHUTDOWN"
+        assert await api.call("StartGateway", GatewayARN=GATEWAY) == {"GatewayARN": GATEWAY}
+        await asyncio.to_thread(log_in, api)
+
+
+async def test_a_gateway_with_tapes_is_not_deleted(api: Served) -> None:
+    await api.gateway.library.create_tapes(barcode="LEFT0001", size_bytes=GIB)
+    code, message = await api.refused("DeleteGateway", GatewayARN=GATEWAY)
+    assert (code, message[:17]) == ("OperationAborted", "1 tapes are left ")
+    await asyncio.to_thread(log_in, api)
+
+
+async def test_a_deleted_gateway_is_gone_until_it_is_activated_again(tmp_path: Path) -> None:
+    async with serving_api(tmp_path) as api:
+        await api.call("UpdateGatewayInformation", GatewayARN=GATEWAY, GatewayName="Basement")
+        assert await api.call("DeleteGateway", GatewayARN=GATEWAY) == {"GatewayARN": GATEWAY}
+        with pytest.raises(ConnectionError):
+            await asyncio.to_thread(log_in, api)
+    async with serving_api(tmp_path) as api:
+        assert await api.call("ListGateways") == {"Gateways": []}
+        for operation in ("DescribeGatewayInformation", "StartGateway", "DescribeVTLDevices"):
+            assert (await api.refused(operation, GatewayARN=GATEWAY))[0] == "GatewayNotFound"
+        new = {"GatewayName": "Attic", "GatewayTimezone": "GMT+5:30", "GatewayRegion": REGION}
+        wrong = await api.refused("ActivateGateway", ActivationKey="AAAAA-BBBBB", **new)
+        assert wrong[0] == "ActivationKeyInvalid"
+        told = await api.call(
+            "ActivateGateway",
+            ActivationKey=api.gateway.about.activation_key,
+            GatewayType="VTL",
+            TapeDriveType="IBM-ULT3580-TD5",
+            MediumChangerType="STK-L700",
+            **new,
+        )
+        assert told == {"GatewayARN": GATEWAY}
+        assert api.gateway.changer_types.name == "STK-L700"
+        assert api.gateway.about.information.name == "Attic"
+        await asyncio.to_thread(log_in, api)
+
+
+async def test_an_active_gateway_is_not_activated(api: Served) -> None:
+    new = {"GatewayName": "Attic", "GatewayTimezone": "GMT", "GatewayRegion": REGION}
+    key = api.gateway.about.activation_key
+    refusal = await api.refused("ActivateGateway", ActivationKey=key, **new)
+    assert refusal[0] == "ActivationKeyInvalid"
+    kind = await api.refused("ActivateGateway", ActivationKey=key, GatewayType="CACHED", **new)
+    assert kind == ("InvalidParameters", "GatewayType 'CACHED' is none of VTL")
+
+
+async def test_a_gateway_that_answers_is_not_disabled(api: Served) -> None:
+    code, message = await api.refused("DisableGateway", GatewayARN=GATEWAY)
+    assert (code, message[:24]) == ("OperationAborted", "the gateway is connected")
+
+
+async def test_other_gateways_are_not_found(api: Served) -> None:
+    other = GATEWAY.replace("12A3456B", "00000000")
+    code, message = await api.refused("DescribeGatewayInformation", GatewayARN=other)
+    assert (code, message) == ("GatewayNotFound", f"there is no gateway {other} here")
+    assert GATEWAY_ID not in message
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "DescribeAvailabilityMonitorTest",
+        "StartAvailabilityMonitorTest",
+        "UpdateGatewaySoftwareNow",
+        "ResetCache",
+    ],
+)
+async def test_what_makes_no_sense_here_is_not_supported(api: Served, operation: str) -> None:
+    code, message = await api.refused(operation, GatewayARN=GATEWAY)
+    assert (code, message.startswith(f"{operation} is not supported: ")) == ("NotSupported", True)
+
+
+async def test_set_local_console_password_is_not_supported(api: Served) -> None:
+    code, message = await api.refused(
+        "SetLocalConsolePassword", GatewayARN=GATEWAY, LocalConsolePassword="opensesame"
+    )
+    assert (code, "opensesame" in message) == ("NotSupported", False)
+
+
+async def test_operations_of_other_kinds_of_gateways_are_not_supported(api: Served) -> None:
+    refusal = await api.refused("ListFileShares")
+    assert refusal == ("NotSupported", "ListFileShares is not for tape gateways")
