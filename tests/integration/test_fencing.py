@@ -51,6 +51,10 @@ async def condition(gateway: Gateway) -> tuple[int, int]:
     return await asyncio.to_thread(as_host)
 
 
+async def refused(gateway: Gateway) -> bool:
+    return await condition(gateway) == NOT_READY
+
+
 async def fenced(gateway: Gateway, store: ObjectStore, taker: Taker) -> tuple[bytes, bytes]:
     """What was on the tape when another gateway took it, and what was written after that."""
     before, after = noise(MIB, 1), noise(MIB, 2)
@@ -70,7 +74,7 @@ async def test_the_loser_fences_itself_and_nothing_is_mixed_or_lost(
     taker = Taker(tmp_path / "taker")
     async with Gateway(config(tmp_path / "data"), objects=any_store) as gateway:
         before, after = await fenced(gateway, any_store, taker)
-        assert await condition(gateway) == NOT_READY
+        await until(lambda: refused(gateway))
         assert f"belongs to gateway {taker.id} since epoch 1" in await status(gateway)
         await move(gateway, 10000, 20000)
         made = await gateway.library.recover_tape(TAPE, NEW)

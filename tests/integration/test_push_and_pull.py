@@ -532,10 +532,10 @@ async def test_a_head_of_a_later_version_is_refused_by_its_name(
 ) -> None:
     store = MemoryStore()
     await one.push(store)
-    await store.put(head_key(TAPE), b'{"format": 2, "something": "new"}')
+    await store.put(head_key(TAPE), b'{"format": 3, "something": "new"}')
     for (refused,) in (await one.push(store), await other.pull(store, TAPE)):
         assert refused.problem == (
-            f"tape {TAPE}: {head_key(TAPE)} has format 2, and this version of pyvtl knows 1:"
+            f"tape {TAPE}: {head_key(TAPE)} has format 3, and this version of pyvtl knows 2:"
             " use the version that wrote it"
         )
 

@@ -298,13 +298,16 @@ async def test_packs_of_a_deleted_tape_are_collected_in_the_background(tmp_path:
             await until(nothing_is_left)
 
 
+async def has_recovery_point(gateway: Gateway) -> bool:
+    return (await gateway.library.show_tape(TAPE)).recovery_point_at is not None
+
+
 async def test_status_tells_of_store_and_upload_buffer(tmp_path: Path) -> None:
     outage, memory = Outage(), MemoryStore()
     async with Gateway(config(tmp_path / "data"), objects=Recorded(memory, outage)) as gateway:
         await loaded(gateway)
         await write(gateway, noise(MIB))
-        await until(lambda: uploaded(memory, MIB))
-        assert (await gateway.library.show_tape(TAPE)).recovery_point_at is not None
+        await until(lambda: has_recovery_point(gateway))
         outage.over.clear()
         await write(gateway, noise(MIB))
         assert gateway.uploader is not None

@@ -147,7 +147,9 @@ def test_the_catalog_is_made_anew_from_the_tapes(vault: Vault, tmp_path: Path) -
 
 
 def test_a_catalog_that_cannot_be_read_is_told_and_replaced(vault: Vault, tmp_path: Path) -> None:
-    append(vault.open(TAPE), b"x")
+    tape = vault.open(TAPE)
+    append(tape, b"x")
+    tape.close()
     before = vault.volumes(), vault.barcodes()
     vault.close()
     (tmp_path / "catalog.sqlite3").write_bytes(b"no database" * 1000)
