@@ -100,7 +100,7 @@ def measure_growth(programs: Programs, sizes: Sequence[Size], effort: Effort) ->
 def _run(programs: Programs, folder: Path, turn: int, effort: Effort) -> Figures:
     """Data that the turns before have not written, or dedup would know it."""
     new = ("--append", "--seed", str(turn + 1))
-    setting = Setting(folder, programs, 1, 1, effort.total_bytes, dedup=True)
+    setting = Setting(folder, programs, 1, 1, effort.total_bytes)
     with pyvtl_on(setting, folder / DATA) as peer:
         urls = peer.load([BARCODE])
         if effort.settles:

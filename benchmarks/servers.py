@@ -49,7 +49,6 @@ class Setting:
     tapes: int
     """How often `blank` will be asked for tapes of all drives, at most."""
     tape_bytes: int
-    dedup: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -155,7 +154,7 @@ class Pyvtl:
 
 @contextmanager
 def pyvtl(setting: Setting) -> Iterator[Pyvtl]:
-    """`pyvtl serve` with its usual settings, but for dedup where that is measured."""
+    """`pyvtl serve` with its usual settings."""
     with scratch(setting.parent) as folder, pyvtl_on(setting, folder / "data") as peer:
         count = setting.drives * setting.tapes
         size = f"{(setting.tape_bytes >> 20) + 1}MiB"
@@ -169,16 +168,9 @@ def pyvtl(setting: Setting) -> Iterator[Pyvtl]:
 @contextmanager
 def pyvtl_on(setting: Setting, data_dir: Path) -> Iterator[Pyvtl]:
     """`pyvtl serve` on a data folder."""
-    options: tuple[str, ...] = ()
-    if setting.dedup:
-        config = data_dir.parent / "pyvtl.toml"
-        config.write_text('[store]\ndedup = "pool"\n')
-        options = ("--config", str(config))
     with ExitStack() as stack:
         with on_cpu(SERVER_CPU):
-            server = stack.enter_context(
-                serving(data_dir, *options, environment=setting.environment)
-            )
+            server = stack.enter_context(serving(data_dir, environment=setting.environment))
         yield Pyvtl(server, setting.drives)
 
 

@@ -53,7 +53,6 @@ def _take_turns(
         scenario.drives,
         tapes=effort.turns + 1,
         tape_bytes=2 * effort.total_bytes,
-        dedup=scenario.data == "repeated",
     )
     with ExitStack() as stack:
         peers = [stack.enter_context(SERVERS[name](setting)) for name in servers]

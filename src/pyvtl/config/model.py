@@ -191,7 +191,7 @@ class StoreSection(RateSettings):
         description="size of the files of a tape, at most",
     )
     dedup: Literal["pool", "tape", "off"] = Field(
-        "off",
+        "pool",
         description="refer to blocks stored already: of all tapes, of the same tape, or none",
     )
     dedup_entries: int = Field(
