@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LEAST_BYTES = 110 * 10**6
+LARGEST_BYTES = 4 * 10**6
+"""Larger files are left out: a tenth of the tree has to be about a tenth."""
 
 
 def real_files() -> Iterator[Path]:
@@ -25,7 +27,7 @@ def make_tree(folder: Path, least_bytes: int = LEAST_BYTES) -> int:
     for file in real_files():
         if total >= least_bytes:
             break
-        if file.is_symlink() or not file.is_file():
+        if file.is_symlink() or not file.is_file() or file.stat().st_size > LARGEST_BYTES:
             continue
         copy = folder / file.relative_to(file.anchor)
         copy.parent.mkdir(parents=True, exist_ok=True)
