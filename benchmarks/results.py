@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -104,8 +105,9 @@ def machine(folder: Path) -> str:
         text=True,
         check=False,
     ).stdout.strip()
+    whose = "the system's" if sys.base_prefix == "/usr" else "another"
     return (
         f"{os.cpu_count()} x {models[0] if models else platform.machine()}, {memory:.0f} GiB, "
         f"Linux {platform.release()}, {kind or 'unknown file system'}, "
-        f"Python {platform.python_version()}"
+        f"{whose} Python {platform.python_version()}"
     )

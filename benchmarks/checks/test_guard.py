@@ -32,8 +32,8 @@ TURNS: Final = 5
 STARTS: Final = SERVERS["pyvtl"], SERVERS["sink"]
 
 PARTS: Final = {
-    "transport write": PartCounts(calls=116, allocations=105, large_allocations=1.01, copies=1.01),
-    "transport read": PartCounts(calls=104, allocations=84, large_allocations=0.01, copies=0.01),
+    "transport write": PartCounts(calls=110, allocations=95, large_allocations=1.01, copies=1.01),
+    "transport read": PartCounts(calls=92, allocations=68, large_allocations=0.01, copies=0.01),
     "drive write": PartCounts(calls=30, allocations=42, large_allocations=0.01, copies=0.01),
     "drive read": PartCounts(calls=40, allocations=36, large_allocations=0.01, copies=0.01),
     "cartridge write": PartCounts(calls=38, allocations=57, large_allocations=0.02, copies=0.01),
@@ -53,11 +53,11 @@ class ServerBudget:
 
 
 SERVER: Final = {
-    "write": ServerBudget(copies=0.5, large_allocations=1.2, file_writes=1.2),
-    "read": ServerBudget(copies=0.5, large_allocations=0.5, file_writes=0.1),
+    "write": ServerBudget(copies=0.1, large_allocations=1.2, file_writes=0.1),
+    "read": ServerBudget(copies=0.1, large_allocations=0.2, file_writes=0.1),
 }
 
-CPU_RATIO: Final = {"write": 20.0, "read": 16.0}
+CPU_RATIO: Final = {"write": 9.0, "read": 8.0}
 """The most processor time a GB may take, as a multiple of what the sink takes."""
 
 

@@ -30,8 +30,20 @@ class Outgoing:
 
         A PDU that brings no status does not `advance` StatSN (RFC 7143 section 4.2.2.2).
         """
+        self.answer(pdu.initiator_task_tag, pdu, data, length, advance=advance)
+
+    def answer(
+        self,
+        tag: int,
+        pdu: TargetPdu,
+        data: Sequence[Buffer] = (),
+        length: int = 0,
+        *,
+        advance: bool = True,
+    ) -> None:
+        """As `send`, for the task with that tag: so that one PDU, made once, answers many."""
         window = self.window
-        header = pdu.encode_with(length, self.stat_sn, window.exp_cmd_sn, window.max_cmd_sn)
+        header = pdu.encode_with(length, tag, self.stat_sn, window.exp_cmd_sn, window.max_cmd_sn)
         if advance:
             self.stat_sn = (self.stat_sn + 1) & SERIAL_MASK
         self._buffers.append(header)

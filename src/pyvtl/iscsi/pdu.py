@@ -17,6 +17,8 @@ RESPONSE = struct.Struct(">BBBBI8xI4xIIII4xI")
 DATA_IN = struct.Struct(">BBxBI8sIIIIIIII")
 DATA_LENGTH = struct.Struct(">I")
 DATA_LENGTH_OFFSET = 4
+TASK_TAG = struct.Struct(">I")
+TASK_TAG_OFFSET = 16
 NUMBERS = struct.Struct(">III")
 NUMBERS_OFFSET = 24
 """Where StatSN, ExpCmdSN and MaxCmdSN stand in every PDU of a target (section 11.4)."""
@@ -56,10 +58,13 @@ class TargetPdu(Pdu):
     exp_cmd_sn: Annotated[int, octets(28, 31)] = 0
     max_cmd_sn: Annotated[int, octets(32, 35)] = 0
 
-    def encode_with(self, length: int, stat_sn: int, exp_cmd_sn: int, max_cmd_sn: int) -> bytes:
-        """As it goes out: with the length of its data segment, and its numbers of the moment."""
+    def encode_with(
+        self, length: int, tag: int, stat_sn: int, exp_cmd_sn: int, max_cmd_sn: int
+    ) -> bytes:
+        """As it goes out: with the length of its data, a tag, and the numbers of the moment."""
         raw = bytearray(self.encode())
         DATA_LENGTH.pack_into(raw, DATA_LENGTH_OFFSET, length)
+        TASK_TAG.pack_into(raw, TASK_TAG_OFFSET, tag)
         NUMBERS.pack_into(raw, NUMBERS_OFFSET, stat_sn, exp_cmd_sn, max_cmd_sn)
         return bytes(raw)
 
@@ -198,9 +203,17 @@ class ScsiResponse(TargetPdu, opcode=Opcode.SCSI_RESPONSE):
     residual_count: Annotated[int, octets(44, 47)] = 0
 
     def encode(self) -> bytes:
-        return self.encode_with(self.data_length, self.stat_sn, self.exp_cmd_sn, self.max_cmd_sn)
+        return self.encode_with(
+            self.data_length,
+            self.initiator_task_tag,
+            self.stat_sn,
+            self.exp_cmd_sn,
+            self.max_cmd_sn,
+        )
 
-    def encode_with(self, length: int, stat_sn: int, exp_cmd_sn: int, max_cmd_sn: int) -> bytes:
+    def encode_with(
+        self, length: int, tag: int, stat_sn: int, exp_cmd_sn: int, max_cmd_sn: int
+    ) -> bytes:
         """As the fields say, but faster: every block written is answered by one."""
         return RESPONSE.pack(
             self.OPCODE,
@@ -208,7 +221,7 @@ class ScsiResponse(TargetPdu, opcode=Opcode.SCSI_RESPONSE):
             self.response,
             self.status,
             length,
-            self.initiator_task_tag,
+            tag,
             stat_sn,
             exp_cmd_sn,
             max_cmd_sn,
@@ -263,9 +276,17 @@ class DataIn(TargetPdu, opcode=Opcode.DATA_IN):
     residual_count: Annotated[int, octets(44, 47)] = 0
 
     def encode(self) -> bytes:
-        return self.encode_with(self.data_length, self.stat_sn, self.exp_cmd_sn, self.max_cmd_sn)
+        return self.encode_with(
+            self.data_length,
+            self.initiator_task_tag,
+            self.stat_sn,
+            self.exp_cmd_sn,
+            self.max_cmd_sn,
+        )
 
-    def encode_with(self, length: int, stat_sn: int, exp_cmd_sn: int, max_cmd_sn: int) -> bytes:
+    def encode_with(
+        self, length: int, tag: int, stat_sn: int, exp_cmd_sn: int, max_cmd_sn: int
+    ) -> bytes:
         """As the fields say, but faster: every block read goes out behind one."""
         flags = self.final << 7 | self.acknowledge << 6 | self.residual_overflow << 2
         return DATA_IN.pack(
@@ -274,7 +295,7 @@ class DataIn(TargetPdu, opcode=Opcode.DATA_IN):
             self.status,
             length,
             self.lun,
-            self.initiator_task_tag,
+            tag,
             self.target_transfer_tag,
             stat_sn,
             exp_cmd_sn,

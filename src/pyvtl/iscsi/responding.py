@@ -9,27 +9,40 @@ from pyvtl.iscsi.transfer import NO_RESIDUAL, Piece, Residual, cut, residual
 GOOD = 0x00
 SENSE_LENGTH_SIZE = 2
 
+# What ends nearly every command.
+DONE = ScsiResponse()
+"""GOOD, with nothing to send and nothing left over."""
+ALL_DATA = DataIn(final=True, status_present=True)
+"""All that was expected in one piece, and GOOD."""
+
 
 def send_outcome(outgoing: Outgoing, command: Command, outcome: Outcome, keys: Parameters) -> None:
     """Data-In cut to measure, with the status in the last one if it is GOOD."""
     pdu = command.pdu
     expected = pdu.expected_data_transfer_length
+    good = outcome.status == GOOD
     if not outcome.data_in:
         rest = residual(expected, outcome.data_out_length)
-        _send_response(outgoing, command, outcome, rest, 0)
+        if good and rest is NO_RESIDUAL:
+            outgoing.answer(pdu.initiator_task_tag, DONE)
+        else:
+            _send_response(outgoing, command, outcome, rest, 0)
         return
     offered = sum(map(len, outcome.data_in))
+    longest = min(keys.max_send_data_segment_length, keys.max_burst_length)
+    if good and pdu.read and 0 < offered == expected <= longest:
+        outgoing.answer(pdu.initiator_task_tag, ALL_DATA, outcome.data_in, offered)
+        return
     moved = outcome.data_out_length if pdu.write or not offered else offered
     rest = residual(expected, moved)
     length = min(offered, expected) if pdu.read else 0
     pieces = cut(outcome.data_in, length, keys.max_send_data_segment_length, keys.max_burst_length)
-    collapses = outcome.status == GOOD
     data_sn = 0
     for data_sn, piece in enumerate(pieces, 1):
-        ends = collapses and piece.last
+        ends = good and piece.last
         header = _data_in(command, piece, data_sn - 1, rest if ends else None)
         outgoing.send(header, piece.buffers, piece.length, advance=ends)
-    if not (collapses and length):
+    if not (good and length):
         _send_response(outgoing, command, outcome, rest, data_sn)
 
 

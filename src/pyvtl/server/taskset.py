@@ -101,14 +101,17 @@ class TaskSet(Generic[J]):
 
     def _start(self, job: J) -> None:
         self._running = job
-        work = guarded(job)
+        work = job.run()
         try:
             awaited = work.send(None)
         except StopIteration:
             self._end(job)
-            return
-        self._runner = asyncio.get_running_loop().create_task(to_its_end(work, awaited))
-        self._runner.add_done_callback(partial(self._ran, job))
+        except Exception as error:  # noqa: BLE001 - `fail` tells it
+            fail(job, error)
+            self._end(job)
+        else:
+            self._runner = asyncio.get_running_loop().create_task(to_its_end(job, work, awaited))
+            self._runner.add_done_callback(partial(self._ran, job))
 
     def _ran(self, job: J, runner: asyncio.Task[None]) -> None:
         self._runner = None
@@ -124,21 +127,22 @@ class TaskSet(Generic[J]):
                 watcher()
 
 
-async def guarded(job: Job) -> None:
-    """Run a job so that only cancellation gets out; a fault of ours ends in sense data."""
-    try:
-        await job.run()
-    except TaskAborted:
+def fail(job: Job, error: Exception) -> None:
+    """What a job raised is how it ends; a fault of ours ends in sense data."""
+    if isinstance(error, TaskAborted):
         job.aborted = True
-    except Exception:
-        log.exception("task.failed", cdb=bytes(job.cdb).hex(), lun=job.lun)
-        sense = Sense(SenseKey.HARDWARE_ERROR, Asc.INTERNAL_TARGET_FAILURE)
-        job.status, job.sense, job.data_in = Status.CHECK_CONDITION, sense.encode_fixed(), ()
+        return
+    log.error("task.failed", cdb=bytes(job.cdb).hex(), lun=job.lun, exc_info=error)
+    sense = Sense(SenseKey.HARDWARE_ERROR, Asc.INTERNAL_TARGET_FAILURE)
+    job.status, job.sense, job.data_in = Status.CHECK_CONDITION, sense.encode_fixed(), ()
 
 
-async def to_its_end(work: Coroutine[Any, Any, None], awaited: Any) -> None:
-    """What an asyncio task runs: it takes a native coroutine, and no generator."""
-    await resumed(work, awaited)
+async def to_its_end(job: Job, work: Coroutine[Any, Any, None], awaited: Any) -> None:
+    """Go on with a job in an asyncio task; only cancellation gets out."""
+    try:
+        await resumed(work, awaited)
+    except Exception as error:  # noqa: BLE001 - `fail` tells it
+        fail(job, error)
 
 
 @coroutine

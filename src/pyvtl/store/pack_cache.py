@@ -308,9 +308,10 @@ class PackCache:
     def _fly(self, flight: "Future[bytes | None]", stored: StoredPack, number: int) -> None:
         """Fetch a piece and keep it; None is the outcome when there is no room to keep it."""
         key, start = (stored.pack_id, number), number * CHUNK
-        size, data = min(CHUNK, stored.length - start), None
+        size = min(CHUNK, stored.length - start)
+        data = self._kept(key, 0, size)  # if another flight landed just before this one began
         try:
-            if self._space.take(key, self._entry(key, size)):
+            if data is None and self._space.take(key, self._entry(key, size)):
                 try:
                     data = _whole(self._source.fetch(stored, start, size), size)
                     self._write(key, data)
