@@ -1,11 +1,9 @@
 """The real `aws` command against a server, with the keys and the address that it prints."""
 
-import fcntl
 import json
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,25 +12,6 @@ from typing import Any
 import pytest
 
 from tests.serving import Server, serving
-
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyvtl-awscli"
-"""It has an environment of its own: it wants another botocore than we have."""
-
-
-@pytest.fixture(scope="session")
-def aws() -> Path:
-    """The command, installed once on this machine."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    command = CACHE / "bin" / "aws"
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not command.exists():
-            pip = (CACHE / "bin" / "pip", "install", "-qq", "awscli")
-            for step in ((sys.executable, "-m", "venv", CACHE), pip):
-                done = subprocess.run(step, capture_output=True, text=True, check=False)
-                if done.returncode:
-                    pytest.skip(f"the aws command cannot be installed: {done.stderr}")
-    return command
 
 
 @pytest.fixture
