@@ -1,11 +1,8 @@
 """The archive by command: tapes go there and come back, and whoever kills the server loses none."""
 
 import json
-import random
-import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -96,30 +93,6 @@ def where(server: Server) -> list[str]:
     places = [here[TAPE]] if TAPE in here else []
     archived = statuses(server, "--archived").get(TAPE)
     return places + ([archived] if archived == "ARCHIVED" else [])
-
-
-@pytest.mark.slow
-def test_kill_9_at_any_moment_leaves_the_tape_in_one_place(
-    server: Server, crash_rounds: int, crash_seed: int
-) -> None:
-    """Of one operation after another, each killed at a moment drawn from the seed."""
-    draw = random.Random(crash_seed)
-    make(server)
-    for _ in range(crash_rounds):
-        (place,) = where(server)
-        operation = "retrieve" if place == "ARCHIVED" else "archive"
-        arguments = [*PYVTL, "tape", operation, TAPE, "--data-dir", str(server.folder)]
-        running = subprocess.Popen(
-            arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT
-        )
-        with suppress(subprocess.TimeoutExpired):
-            running.wait(draw.uniform(0.2, 2.5))
-        server.signal(signal.SIGKILL)
-        running.wait()
-        server.start()
-        settle(server)
-        (place,) = where(server)
-        assert place in ("AVAILABLE", "RETRIEVED", "ARCHIVED")
 
 
 def settle(server: Server) -> None:
