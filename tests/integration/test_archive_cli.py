@@ -39,6 +39,8 @@ def test_a_tape_goes_to_the_archive_and_comes_back_by_command(server: Server) ->
     make(server)
     server.run("tape", "archive", "--wait", TAPE)
     assert (statuses(server), statuses(server, "--archived")) == ({}, {TAPE: "ARCHIVED"})
+    (shown,) = json.loads(server.run("tape", "show", "--archived", TAPE, "--json"))
+    assert (shown["status"], shown["pool"]) == ("ARCHIVED", "GLACIER")
     server.run("tape", "retrieve", "--wait", TAPE)
     (tape,) = tapes(server)
     assert (tape["status"], tape["write_protected"], tape["slot"]) == ("RETRIEVED", True, 1601)

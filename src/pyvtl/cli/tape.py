@@ -115,15 +115,28 @@ def list_(
 
 
 @app.command()
-def show(barcode: Barcode, data_dir: DataDir, as_json: Json = False) -> None:
+def show(
+    barcode: Barcode,
+    data_dir: DataDir,
+    archived: Annotated[bool, typer.Option("--archived", help="One of the archive.")] = False,
+    as_json: Json = False,
+) -> None:
     """Show all about one tape."""
-    tape = Client(data_dir).get(f"/tapes/{barcode}")
+    client = Client(data_dir)
+    tape = _archived(client, barcode) if archived else client.get(f"/tapes/{barcode}")
     columns = (
         Column("FIELD", lambda row: str(row["field"])),
         Column("VALUE", lambda row: "-" if row["value"] is None else str(row["value"])),
     )
     fields = [{"field": field, "value": value} for field, value in tape.items()]
     print_rows([tape] if as_json else fields, columns, as_json=as_json)
+
+
+def _archived(client: Client, barcode: str) -> Any:
+    for tape in client.get("/archive"):
+        if tape["barcode"] == barcode:
+            return tape
+    raise CommandError(f"there is no tape {barcode} in the archive: see `pyvtl tape list`")
 
 
 @app.command()
