@@ -9,6 +9,7 @@ import random
 import secrets
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ from tests.serving import Server, serving
 
 CAPACITY = 1 << 30
 LATEST_KILL_SECONDS = 1.5
+MANY_ROUNDS = 50
+"""So many that all there is must have happened between them."""
 DRIVES = (10000, 10001)
 SLOTS, DRIVE = (2, 3), 4
 """Element types of SMC-3."""
@@ -49,6 +52,8 @@ class Life:
     """Tapes that somebody began to delete."""
     gone: set[str] = field(default_factory=set)
     """Tapes of which the deletion was answered."""
+    happened: Counter[str] = field(default_factory=Counter)
+    """After how many rounds tapes were found uploaded, evicted, read back; how many deleted."""
 
     # While the server lives
 
@@ -62,6 +67,16 @@ class Life:
             with connect(self.server, self.drive(address)) as tape:
                 self.judge(barcode, whole_tape(tape))
         self.attempts.clear()
+        self.take_note()
+
+    def take_note(self) -> None:
+        """Of what the cache tells."""
+        cache = Client(self.server.folder).get("/cache")
+        tapes = cache["tapes"]
+        self.happened["uploaded"] += any(tape["stored_bytes"] for tape in tapes)
+        self.happened["evicted"] += any(t["local_bytes"] < t["stored_bytes"] for t in tapes)
+        self.happened["read back"] += cache["misses"] > 0
+        self.happened["deleted"] = len(self.gone)
 
     def judge(self, barcode: str, found: list[Object]) -> None:
         """Raise unless this may be on the tape; from now on it is."""
@@ -191,4 +206,6 @@ def test_nothing_that_was_answered_is_lost_by_a_kill_at_any_moment(
             server.run("store", "check", "--read-data", "--store", url_of(bucket))
             server.start()
         life.verify()
+        print(dict(life.happened))
+        assert crash_rounds < MANY_ROUNDS or all(life.happened.values())
         restored(life, Server(tmp_path / "other", environment=environment))
