@@ -10,6 +10,7 @@ import pytest
 from pyvtl.cloud.location import Bucket
 from pyvtl.cloud.s3 import S3Store
 from tests.disks import DiskInHand
+from tests.faults.diskful import allocated
 from tests.faults.proxy import Calm, Gone, Proxy
 from tests.faults.site import FIRST_DRIVE, MIB, Site, noise, restored
 from tests.initiator import CheckConditionError, Tape
@@ -31,8 +32,7 @@ class CrampedDisk(DiskInHand):
         self.folder, self.room_bytes = folder, room_bytes
 
     def used_bytes(self) -> int:
-        files = [*self.folder.glob("tapes/*/*.segment"), *self.folder.glob("cache/*")]
-        return sum(file.stat().st_blocks * 512 for file in files)
+        return allocated(self.folder)
 
     def fallocate(self, fd: int, offset: int, length: int) -> None:
         if self.used_bytes() + length > self.room_bytes:

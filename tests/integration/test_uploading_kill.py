@@ -36,14 +36,13 @@ def settings(folder: Path, store: S3Store, server: Seaweed) -> Path:
 
 
 def round_of(server: Server, drive: str, draw: random.Random, known: list[Object]) -> Attempt:
-    """Write until the server is killed, and start it again."""
+    """Write until the server is killed."""
     tape = connect(server, drive)
     killer = threading.Timer(draw.uniform(0.1, 0.8), server.kill)
     killer.start()
     attempt = write_until_killed(tape, draw, known)
     killer.join()
     tape.close()
-    server.start()
     return attempt
 
 
@@ -60,6 +59,7 @@ async def check_rounds(server: Server, store: S3Store, draw: random.Random, roun
     for number in range(rounds):
         attempt = await asyncio.to_thread(round_of, server, drive, draw, known)
         await check_promises(store, barcode)
+        await asyncio.to_thread(server.start)
         known = await asyncio.to_thread(found_on, server, drive)
         assert attempt.explains(known), f"round {number}"
     await asyncio.to_thread(server.stop)
