@@ -148,6 +148,9 @@ def scale(
     total: Total = None,
     quick: Quick = False,
     drives: Drives = None,
+    ends: Annotated[
+        bool, typer.Option("--ends", help="Tape and index: only the smallest and the largest.")
+    ] = False,
     huge: Annotated[
         bool, typer.Option("--huge", help="Also an index of 10^8 entries: 15 GB of disk.")
     ] = False,
@@ -157,6 +160,7 @@ def scale(
     _carry_out("drives", suite, _effort(quick, turns, total, folder, "drives"), json)
     effort, clock = _effort(quick, turns, total, folder, "growth"), _clock(folder)
     sizes = SIZES["quick" if quick else "usual"] + (HUGE if huge else ())
+    sizes = (sizes[0], sizes[-1]) if ends else sizes
     rows = measure_growth(programs(), sizes, effort)
     _keep(json, "growth", clock.section(rows))
     _print("growth", growth_table(rows))
