@@ -34,12 +34,12 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    rounds = os.environ.get("PYVTL_KILL_ROUNDS", "50")
+    rounds = os.environ.get("KILL_ROUNDS", "50")
     parser.addoption(
         "--crash-rounds",
         type=int,
         default=int(rounds),
-        help="how often the server is killed (PYVTL_KILL_ROUNDS, else 50)",
+        help="how often the server is killed (KILL_ROUNDS, else 50)",
     )
     parser.addoption("--crash-seed", type=int, default=1, help="what the rounds are drawn from (1)")
 

@@ -34,7 +34,10 @@ IMPATIENT: Mapping[str, object] = {
 
 
 class Site:
-    """A gateway with some drives, and what a host does there.  Its settings may be changed."""
+    """A gateway with some drives, and what a host does there.  Its settings may be changed.
+
+    It has no dedup: whatever is written is uploaded, as often as it is written.
+    """
 
     files: FileLayer | None = None
     """What tapes are kept on, when it is not the file system as it is."""
@@ -46,7 +49,7 @@ class Site:
             "gateway": {"data_dir": folder},
             "portal": {"listen": ["127.0.0.1:0"]},
             "library": {"drives": 1, "slots": 8, "import_export_slots": 8},
-            "store": {**IMPATIENT, **place, **store},
+            "store": {"dedup": "off", **IMPATIENT, **place, **store},
         }
         self.gateway: Gateway
 

@@ -59,7 +59,7 @@ class Life:
 
     def verify(self) -> None:
         """Have a tape in each drive, and all of them hold what was answered."""
-        there = {tape["barcode"] for tape in Client(self.server.folder).get("/tapes")}
+        there = self.tapes()
         assert self.gone.isdisjoint(there)
         assert self.known.keys() - there <= self.doomed
         for address in DRIVES:
@@ -68,6 +68,11 @@ class Life:
                 self.judge(barcode, whole_tape(tape))
         self.attempts.clear()
         self.take_note()
+
+    def tapes(self) -> set[str]:
+        """All there are; a deletion that was answered may have something left to do."""
+        tapes = Client(self.server.folder).get("/tapes")
+        return {tape["barcode"] for tape in tapes if tape["status"] != "DELETING"}
 
     def take_note(self) -> None:
         """Of what the cache tells."""
@@ -178,7 +183,7 @@ def free_slot(changer: Changer) -> int:
 def restored(life: Life, other: Server) -> None:
     """Every tape is taken over by another gateway, from the bucket alone, and is what it was."""
     other.folder.mkdir()
-    barcodes = sorted(tape["barcode"] for tape in Client(life.server.folder).get("/tapes"))
+    barcodes = sorted(life.tapes())
     wait_until_uploaded(life.server.folder)
     life.server.stop()
     other.run("store", "attach", *barcodes)

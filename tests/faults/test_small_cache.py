@@ -20,7 +20,7 @@ from tests.serving import serving
 
 MIB, GIB = 1 << 20, 1 << 30
 POOL = memoryview(random.Random(5).randbytes(16 * MIB))
-LARGE = bool(os.environ.get("PYVTL_LARGE_CACHE"))
+LARGE = bool(os.environ.get("LARGE_CACHE"))
 """Also try what takes five minutes and 10 GB of disk."""
 PIECES_A_FILE = 128
 

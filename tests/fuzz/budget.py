@@ -1,13 +1,13 @@
 """How many cases of bad input are tried: hundreds each time, more than ten thousand in CI.
 
-PYVTL_FUZZ_CASES sets the number that each test takes its share of.
+FUZZ_CASES sets the number that each test takes its share of.
 """
 
 import os
 
 from hypothesis import HealthCheck, settings
 
-CASES = int(os.environ.get("PYVTL_FUZZ_CASES", "4000" if os.environ.get("CI") else "100"))
+CASES = int(os.environ.get("FUZZ_CASES", "4000" if os.environ.get("CI") else "100"))
 
 
 def share(part: float = 1) -> settings:

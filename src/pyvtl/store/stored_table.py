@@ -5,7 +5,11 @@ from collections.abc import Collection, Mapping
 from pyvtl.store.catalog import Catalog
 from pyvtl.store.stored import Fact, StoredPack
 
-PUT = "INSERT OR REPLACE INTO stored_packs VALUES (?,?,?,?,?,?,?,?)"
+PUT = """
+INSERT OR REPLACE INTO stored_packs VALUES (?1, coalesce(
+    (SELECT barcode FROM packs WHERE pack_id=?1),
+    (SELECT barcode FROM kept_packs WHERE pack_id=?1), ?2), ?3, ?4, ?5, ?6, ?7, ?8)
+"""
 SELECT = "SELECT pack_id, gateway, length, crc32c, map, map_offset, map_length FROM stored_packs "
 FACT = "SELECT barcode, length, chain, generation FROM packs WHERE pack_id=? AND sealed"
 CLEAN = """
@@ -29,7 +33,11 @@ class StoredTable:
         self._catalog = catalog
 
     def put(self, barcode: str, packs: Collection[StoredPack]) -> None:
-        """These packs, which the tape wrote, are in the store."""
+        """These packs are in the store: the tape wrote them, or its packs refer to them.
+
+        Those of another tape that is here stay that tape's: they do not go with this one.
+        """
+        self._catalog.settle()
         with self._catalog.transaction() as db:
             db.executemany(PUT, [(p.pack_id, barcode, *p[1:]) for p in packs])
 

@@ -150,6 +150,21 @@ def test_a_deleted_tape_is_told_to_the_store_once(vault: Vault) -> None:
     assert vault.backlog() == []
 
 
+def test_a_tape_keeps_its_packs_when_another_that_refers_to_them_is_deleted(vault: Vault) -> None:
+    """The recovery point of the other tape listed them, too."""
+    tape = vault.open(TAPE)
+    append(tape, b"first", None)
+    tape.close()
+    before = snapshot(vault)
+    vault.create("OTHER1L5", 1 << 30)
+    for barcode in (TAPE, "OTHER1L5"):
+        vault.put_stored(barcode, stored(before))
+    vault.delete("OTHER1L5")
+    assert [each.barcode for each in vault.backlog()] == ["OTHER1L5"]
+    assert snapshot(vault) == before
+    assert contents(vault.open(TAPE)) == [b"first", None]
+
+
 def test_what_was_reserved_stays_so_when_the_segment_is_sealed(
     vault: Vault, tmp_path: Path
 ) -> None:

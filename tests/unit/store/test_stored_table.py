@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pyvtl.store.catalog import Catalog
+from pyvtl.store.reference_table import CatalogReferences
 from pyvtl.store.stored import StoredPack
 from pyvtl.store.stored_table import StoredTable
 
@@ -34,6 +35,14 @@ def test_what_is_put_again_takes_the_place_of_what_was_there(catalog: Catalog) -
     later = FIRST._replace(map="maps/A00001/0-1-y", map_offset=64)
     table.put("A00001", [later])
     assert table.of("A00001") == {FIRST.pack_id: later}
+
+
+def test_a_pack_stays_the_tapes_that_it_is_of_when_another_refers_to_it(catalog: Catalog) -> None:
+    CatalogReferences(catalog).keep("A00001", [FIRST.pack_id])
+    table = StoredTable(catalog)
+    table.put("B00001", [FIRST, SECOND])
+    assert table.of("A00001") == {FIRST.pack_id: FIRST}
+    assert table.of("B00001") == {SECOND.pack_id: SECOND}
 
 
 def test_what_is_forgotten_is_no_longer_found(catalog: Catalog) -> None:
