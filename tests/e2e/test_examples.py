@@ -106,8 +106,8 @@ def test_22_weekly_export_and_restoring_on_another_gateway(
     with attached(guest, two.server) as host, shell_of(guest, tmp_path / "shell") as shell:
         restored: dict[str, str] = {}
         for arn in written:
-            done(run_example(host, two, shell, "restore_elsewhere", arn, "/tmp/restored"))
-            restored[arn] = guest.must("cat /tmp/restored/file")
+            done(run_example(host, two, shell, "restore_elsewhere", arn, "/tmp/elsewhere"))
+            restored[arn] = guest.must("cat /tmp/elsewhere/file")
         missing = run_example(host, two, shell, "restore_elsewhere", f"{arn[:-6]}FFFFFF", "/tmp/x")
         assert host.places() == {}
     assert len(written) == 2 * FOLDERS

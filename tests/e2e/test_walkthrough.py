@@ -247,7 +247,7 @@ def test_11_a_tree_comes_back_as_it_was(host: Host, drive: int) -> None:
     size = int(guest.must("du -sb /input/tree").split()[0])
     written = guest.must(f"tar -cv {RECORD} -f {tape} -C /input tree | wc -l", 200)
     listed = guest.must(f"tar -tv {RECORD} -f {tape} | wc -l", 200)
-    guest.must(f"mkdir /tmp/restored && tar -x {RECORD} -f {tape} -C /tmp/restored", 200)
+    guest.must(f"mkdir -p /tmp/restored && tar -x {RECORD} -f {tape} -C /tmp/restored", 200)
     guest.must(
         "diff -r /input/tree /tmp/restored/tree; status=$?; rm -r /tmp/restored; exit $status"
     )

@@ -11,6 +11,7 @@ import pytest
 
 from pyvtl.cli.client import Client
 from pyvtl.cloud.location import Bucket
+from pyvtl.store.segment import ALLOCATION_STEP
 from tests.faults.diskful import allocated, sampled
 from tests.faults.s3 import in_bucket, wait_until_uploaded
 from tests.initiator import Tape
@@ -93,4 +94,4 @@ def test_a_tape_may_be_far_larger_than_the_cache(
             print(f"read back: {size / MIB / (time.monotonic() - began):.0f} MiB/s")
     print(f"disk: {usage.peak_bytes / MIB:.0f} MiB at most, seen {usage.samples} times")
     assert usage.peak_bytes <= limit + buffer
-    assert 0 < allocated(folder) <= limit
+    assert 0 < allocated(folder) <= limit + ALLOCATION_STEP  # set aside to write on
