@@ -32,7 +32,9 @@ def test_tar_goes_on_with_the_next_tape_and_restores_from_both(host: Host) -> No
         f"mtx -f {host.changer} unload $((TAR_VOLUME - 1)) 0 &&"
         f" mtx -f {host.changer} load $TAR_VOLUME 0\n"
     )
-    guest.must(f"cat >/tmp/next <<'END'\n{next_volume}END\nchmod +x /tmp/next; mkdir -p /tmp/restored")
+    guest.must(
+        f"cat >/tmp/next <<'END'\n{next_volume}END\nchmod +x /tmp/next; mkdir -p /tmp/restored"
+    )
     tar = f"{MULTI_VOLUME} --new-volume-script=/tmp/next -f {tape}"
     host.mtx("load 1 0")
     guest.must(f"{tar} -c -C /input part", 200)

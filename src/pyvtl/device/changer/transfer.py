@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Final
 
+import structlog
+
 from pyvtl.device.changer.bay import Bay
 from pyvtl.device.changer.door import Door
 from pyvtl.media.inventory import (
@@ -19,6 +21,8 @@ from pyvtl.media.inventory import (
 )
 from pyvtl.media.medium import MediumError
 from pyvtl.scsi.sense import Asc, CheckCondition, Sense, SenseKey, illegal_request
+
+log = structlog.get_logger()
 
 REFUSALS: Final[Mapping[type[InventoryError], Asc]] = {
     NoSuchElementError: Asc.INVALID_ELEMENT_ADDRESS,
@@ -157,6 +161,7 @@ def told_to_the_host() -> Iterator[None]:
     except InventoryError as refusal:
         raise illegal_request(REFUSALS[type(refusal)]) from refusal
     except MediumError as failure:
+        log.warning("move.failed", reason=str(failure))
         raise CheckCondition(
             Sense(SenseKey.HARDWARE_ERROR, Asc.MEDIA_LOAD_OR_EJECT_FAILED)
         ) from failure
