@@ -10,7 +10,7 @@ from pyvtl.cloud.heads import HeldHead, commit_head, nonce, put_once, read_docum
 from pyvtl.cloud.local_packs import LocalPack
 from pyvtl.cloud.names import epoch_of, manifest_key, manifest_prefix, map_key
 from pyvtl.cloud.objects import ObjectStore, listing
-from pyvtl.cloud.refusals import DivergedError, DocumentError, FencedError
+from pyvtl.cloud.refusals import DivergedError, DocumentError, FencedError, RefusedTapeError
 from pyvtl.cloud.tape_keys import key_id
 from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.store.repository import Label
@@ -62,14 +62,19 @@ def check_owner(label: Label, gateway: str, held: HeldHead | None) -> None:
 
 
 def check_order(tape: TapeAtRest, there: Standing) -> None:
-    """Raise DivergedError unless the tape is what the store has, or what came after it."""
+    """Raise DivergedError unless the tape is what the store has, or what came after it.
+
+    One that is on its way here from the archive is refused for now only.
+    """
     if there.held is None:
         return
     head = there.held.head
     if head.state == "deleted":
         raise DivergedError("it was deleted in the store; all that is here stays here")
-    if head.state in ("archived", "retrieving"):
-        raise DivergedError(f"it is {head.state} in the store; all that is here stays here")
+    if head.state == "archived":
+        raise DivergedError("it is archived in the store; all that is here stays here")
+    if head.state == "retrieving":
+        raise RefusedTapeError("it is still being retrieved from the archive: try again")
     if generation_of(tape) > head.generation or not there.pack_ids:
         return
     here = [pack.pack_id.hex() for pack, _ in tape.packs]
