@@ -28,7 +28,7 @@ from tests.waiting import until
 
 __all__ = ["any_store"]
 NEW = "TAPE0002"
-NOT_READY = (2, 0x0403)
+NOT_READY, NO_MEDIUM = (2, 0x0403), (2, 0x3A00)
 
 
 async def status(gateway: Gateway, barcode: str = TAPE) -> str:
@@ -51,8 +51,8 @@ async def condition(gateway: Gateway) -> tuple[int, int]:
     return await asyncio.to_thread(as_host)
 
 
-async def refused(gateway: Gateway) -> bool:
-    return await condition(gateway) == NOT_READY
+async def refused(gateway: Gateway, told: tuple[int, int] = NOT_READY) -> bool:
+    return await condition(gateway) == told
 
 
 async def fenced(gateway: Gateway, store: ObjectStore, taker: Taker) -> tuple[bytes, bytes]:
@@ -101,7 +101,7 @@ async def test_a_fenced_tape_stays_so_over_a_restart(tmp_path: Path) -> None:
         assert await is_fenced(gateway)
         tape = await gateway.library.show_tape(TAPE)
         assert tape.dirty_bytes > 0
-        assert await condition(gateway) == (2, 0x3A00)
+        await until(lambda: refused(gateway, NO_MEDIUM))
         with pytest.raises(StorageError, match="fenced"):
             await gateway.library.protect_tape(TAPE, True)
 
