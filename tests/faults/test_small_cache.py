@@ -94,4 +94,5 @@ def test_a_tape_may_be_far_larger_than_the_cache(
             print(f"read back: {size / MIB / (time.monotonic() - began):.0f} MiB/s")
     print(f"disk: {usage.peak_bytes / MIB:.0f} MiB at most, seen {usage.samples} times")
     assert usage.peak_bytes <= limit + buffer
-    assert 0 < allocated(folder) <= limit + ALLOCATION_STEP  # set aside to write on
+    # Beside the cache, one segment that was begun and one that is set aside.
+    assert 0 < allocated(folder) <= limit + 2 * ALLOCATION_STEP
