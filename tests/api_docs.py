@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pyvtl.api.errors import CODES
 from pyvtl.api.operations import OPERATIONS, Operation
+from tests.drawn_tables import redrawn
 
 PAGE = Path(__file__).parents[1] / "docs" / "aws-api.md"
 
@@ -42,12 +43,7 @@ def _markdown(headings: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> st
 
 def page_with_tables(page: str) -> str:
     """The page with the tables between their marks made anew."""
-    for name, content in (("operations", operations()), ("codes", codes())):
-        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-        before, _, rest = page.partition(begin)
-        _, _, after = rest.partition(end)
-        page = f"{before}{begin}\n{content}\n{end}{after}"
-    return page
+    return redrawn(page, {"operations": operations(), "codes": codes()})
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pyvtl.device.changer.changer import MediumChanger
 from pyvtl.device.drive.drive import TapeDrive
 from pyvtl.scsi.cdb import Cdb
 from pyvtl.scsi.command import Command, Ignores, Needs
+from tests.drawn_tables import redrawn
 from tests.e2e.libiscsi import LEFT_OUT, LEFT_OUT_HERE, SUITES
 
 PAGE = Path(__file__).parents[1] / "docs" / "conformance.md"
@@ -86,12 +87,7 @@ def _conditions(row: Command) -> list[str]:
 
 def page_with_table(page: str) -> str:
     """The page with the tables between their marks made anew."""
-    for name, content in (("commands", table()), ("suites", suites()), ("left out", left_out())):
-        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-        before, _, rest = page.partition(begin)
-        _, _, after = rest.partition(end)
-        page = f"{before}{begin}\n{content}\n{end}{after}"
-    return page
+    return redrawn(page, {"commands": table(), "suites": suites(), "left out": left_out()})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """File layers for tests: disks that lose their power, stall, and fail."""
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -12,6 +13,15 @@ from pyvtl.wire.layout import Buffer
 
 SECTOR = 4096
 """What a disk writes whole or not at all."""
+
+
+def allocated_by(files: Iterable[Path]) -> int:
+    """Bytes that files, some of which go meanwhile, take of the disk."""
+    total = 0
+    for file in files:
+        with suppress(FileNotFoundError):
+            total += file.stat().st_blocks * 512
+    return total
 
 
 class PowerLostError(BaseException):

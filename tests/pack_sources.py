@@ -13,6 +13,7 @@ from pyvtl.store.pack_source import UnreachableError
 from pyvtl.store.references import pack_id_of
 from pyvtl.store.stored import StoredPack
 from pyvtl.wire.checksum import crc32c
+from tests.disks import allocated_by
 
 Spoil = Callable[[bytes], bytes]
 
@@ -86,4 +87,4 @@ def allocated(path: Path, packs: Collection[str] | None = None) -> int:
     found = [
         file for file in path.glob("tapes/*/*.segment") if packs is None or file.stem[9:] in packs
     ]
-    return sum(file.stat().st_blocks * 512 for file in [*found, *path.glob("cache/*")])
+    return allocated_by([*found, *path.glob("cache/*")])

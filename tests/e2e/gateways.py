@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 
@@ -39,16 +40,20 @@ class Served:
         )
 
 
-def make_bucket(server: Seaweed, name: str) -> Bucket:
-    """A new bucket."""
-    client = boto3.client(
+def s3_client(server: Seaweed) -> Any:
+    """boto3's client of an S3 server."""
+    return boto3.client(
         "s3",
         endpoint_url=server.url,
         region_name=REGION,
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
     )
-    client.create_bucket(Bucket=name)
+
+
+def make_bucket(server: Seaweed, name: str) -> Bucket:
+    """A new bucket."""
+    s3_client(server).create_bucket(Bucket=name)
     return Bucket(name)
 
 

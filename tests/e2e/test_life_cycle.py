@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from tests.e2e.gateways import REGION, Served, gateway_on, make_bucket
+from tests.e2e.gateways import REGION, Served, gateway_on, make_bucket, s3_client
 from tests.e2e.host import Host, attached
 from tests.e2e.machine import Guest
-from tests.s3_clients import CREDENTIALS
 from tests.seaweed import Seaweed
 
 BUCKET = "life-cycle"
@@ -106,13 +104,7 @@ def history(cloud: Cloud, arn: str) -> list[str]:
 
 def storage_classes(s3: Seaweed, code: str) -> set[str]:
     """Those of the packs of an archived tape."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=s3.url,
-        region_name=REGION,
-        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-    )
+    client = s3_client(s3)
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
     keys = (entry["Key"] for page in pages for entry in page.get("Contents", ()))
     data = [key for key in keys if f"archive/{code}/packs/" in key]

@@ -2,22 +2,18 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.disks import allocated_by
+
 SAMPLE_SECONDS = 0.02
-SECTOR = 512
-"""What `st_blocks` counts in."""
 
 
 def allocated(folder: Path) -> int:
     """Bytes that segments, and what was read back, take of the disk."""
-    total = 0
-    for file in (*folder.glob("tapes/*/*.segment"), *folder.glob("cache/*")):
-        with suppress(FileNotFoundError):
-            total += file.stat().st_blocks * SECTOR
-    return total
+    return allocated_by([*folder.glob("tapes/*/*.segment"), *folder.glob("cache/*")])
 
 
 @dataclass(slots=True)

@@ -5,13 +5,13 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pyvtl.cli.client import Client
+from tests.disks import allocated_by
 from tests.initiator import Tape
 from tests.pushing import noise
 from tests.serving import ENVIRONMENT, PYVTL, Server, serving
@@ -37,15 +37,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def status(server: Server) -> dict[str, Any]:
     found: dict[str, Any] = Client(server.folder).get("/cache")
     return found
-
-
-def allocated_in(folder: Path) -> int:
-    """What the files of a folder, some of which go meanwhile, take of the disk."""
-    total = 0
-    for file in folder.iterdir():
-        with suppress(FileNotFoundError):
-            total += file.stat().st_blocks * 512
-    return total
 
 
 def uploaded(found: dict[str, Any]) -> bool:
@@ -85,7 +76,7 @@ def test_a_host_reads_what_is_no_longer_here(server: Server, tape: tuple[str, st
         drive.rewind()
         for block in BLOCKS:
             assert drive.read(BLOCK // 65_536).data == block
-            samples.append(allocated_in(cache))
+            samples.append(allocated_by(cache.iterdir()))
     assert 0 < max(samples) <= LIMIT
     assert status(server)["hits"] > 0
 

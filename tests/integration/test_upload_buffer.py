@@ -2,13 +2,13 @@
 
 import asyncio
 import select
-from contextlib import suppress
 from pathlib import Path
 
 from pyvtl import Gateway
 from pyvtl.cloud.memory import MemoryStore
 from pyvtl.cloud.upload_buffer import UploadBuffer
 from pyvtl.config.model import Config
+from tests.disks import allocated_by
 from tests.faulty_store import Recorded
 from tests.initiator import Tape
 from tests.integration.test_uploading import (
@@ -37,11 +37,7 @@ def small(folder: Path) -> Config:
 
 def on_disk(gateway: Gateway) -> int:
     """Bytes allocated under the folders of the tapes."""
-    total = 0
-    for file in (gateway.config.gateway.data_dir / "tapes").glob("*/*.segment"):
-        with suppress(FileNotFoundError):
-            total += file.stat().st_blocks * 512
-    return total
+    return allocated_by((gateway.config.gateway.data_dir / "tapes").glob("*/*.segment"))
 
 
 def host(gateway: Gateway) -> Tape:

@@ -69,6 +69,24 @@ class TargetPdu(Pdu):
         return bytes(raw)
 
 
+class PackedPdu(TargetPdu):
+    """A PDU of which every block brings one: `encode_with` packs all of it at once."""
+
+    def encode(self) -> bytes:
+        return self.encode_with(
+            self.data_length,
+            self.initiator_task_tag,
+            self.stat_sn,
+            self.exp_cmd_sn,
+            self.max_cmd_sn,
+        )
+
+    def encode_with(
+        self, length: int, tag: int, stat_sn: int, exp_cmd_sn: int, max_cmd_sn: int
+    ) -> bytes:
+        raise NotImplementedError
+
+
 class NopOut(InitiatorPdu, opcode=Opcode.NOP_OUT):
     """NOP-Out (section 11.18): a ping, or with a target task tag the answer to one."""
 
@@ -191,7 +209,7 @@ class NopIn(TargetPdu, opcode=Opcode.NOP_IN):
     target_transfer_tag: Annotated[int, octets(20, 23)] = RESERVED_TAG
 
 
-class ScsiResponse(TargetPdu, opcode=Opcode.SCSI_RESPONSE):
+class ScsiResponse(PackedPdu, opcode=Opcode.SCSI_RESPONSE):
     """SCSI Response (section 11.4).  The data segment is a length of two bytes and sense data."""
 
     final: Annotated[bool, bit(1, 7)] = True
@@ -201,15 +219,6 @@ class ScsiResponse(TargetPdu, opcode=Opcode.SCSI_RESPONSE):
     status: Annotated[int, octets(3, 3)] = 0
     exp_data_sn: Annotated[int, octets(36, 39)] = 0
     residual_count: Annotated[int, octets(44, 47)] = 0
-
-    def encode(self) -> bytes:
-        return self.encode_with(
-            self.data_length,
-            self.initiator_task_tag,
-            self.stat_sn,
-            self.exp_cmd_sn,
-            self.max_cmd_sn,
-        )
 
     def encode_with(
         self, length: int, tag: int, stat_sn: int, exp_cmd_sn: int, max_cmd_sn: int
@@ -260,7 +269,7 @@ class TextResponse(TargetPdu, opcode=Opcode.TEXT_RESPONSE):
     target_transfer_tag: Annotated[int, octets(20, 23)] = RESERVED_TAG
 
 
-class DataIn(TargetPdu, opcode=Opcode.DATA_IN):
+class DataIn(PackedPdu, opcode=Opcode.DATA_IN):
     """SCSI Data-In (section 11.7); `status_present` collapses the response into the last one."""
 
     final: Annotated[bool, bit(1, 7)] = False
@@ -274,15 +283,6 @@ class DataIn(TargetPdu, opcode=Opcode.DATA_IN):
     data_sn: Annotated[int, octets(36, 39)] = 0
     buffer_offset: Annotated[int, octets(40, 43)] = 0
     residual_count: Annotated[int, octets(44, 47)] = 0
-
-    def encode(self) -> bytes:
-        return self.encode_with(
-            self.data_length,
-            self.initiator_task_tag,
-            self.stat_sn,
-            self.exp_cmd_sn,
-            self.max_cmd_sn,
-        )
 
     def encode_with(
         self, length: int, tag: int, stat_sn: int, exp_cmd_sn: int, max_cmd_sn: int

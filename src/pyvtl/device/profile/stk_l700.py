@@ -8,6 +8,7 @@ from pyvtl.scsi.identity import Identity
 from pyvtl.scsi.inquiry import PRIMARY_VPD_PAGES
 from pyvtl.scsi.nexus import Nexus
 from pyvtl.scsi.unit import LogicalUnit
+from pyvtl.wire.text import left_aligned
 
 ELEMENTS: Final = ElementMap(transport=1, import_export=10, drives=500, slots=1000, step=1000)
 SERIAL_SIZE: Final = 12
@@ -16,7 +17,7 @@ DEVICE_IDENTIFICATION, UNIT_SERIAL_NUMBER = 0x83, 0x80
 
 def unit_serial_number(unit: LogicalUnit, nexus: Nexus) -> bytes:
     """Unit Serial Number VPD page: twelve characters, blanks at the end."""
-    return unit.identity.serial.ljust(SERIAL_SIZE).encode("ascii")
+    return left_aligned(unit.identity.serial, SERIAL_SIZE)
 
 
 VPD_PAGES: Final = {

@@ -74,11 +74,7 @@ async def test_enough_objects_are_stored_though_nothing_is_asked(
     transport = Collecting()
     await transport.call(nothing)
     stored = threading.Event()
-
-    def store(objects: list[Record | Filemark]) -> None:
-        stored.set()
-
-    transport.sink = store
+    transport.sink = lambda _objects: stored.set()
     for _ in range(GATHERED_BYTES // RECORD.size):
         transport.put(RECORD, RECORD.size)
         await asyncio.sleep(0)
@@ -90,11 +86,7 @@ async def test_an_object_is_stored_though_nothing_follows_it() -> None:
     transport = Collecting()
     await transport.call(nothing)
     stored = threading.Event()
-
-    def store(objects: list[Record | Filemark]) -> None:
-        stored.set()
-
-    transport.sink = store
+    transport.sink = lambda _objects: stored.set()
     transport.put(Filemark(), 0)
     await asyncio.to_thread(stored.wait, 10)
     assert stored.is_set()
