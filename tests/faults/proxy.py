@@ -160,7 +160,7 @@ class Proxy:
                 self.met.append((call, fault))
                 await BREAKAGES[fault](exchange)
             writer.close()
-        except (OSError, EOFError):
+        except (OSError, EOFError, asyncio.CancelledError):  # The last when the loop ends.
             exchange.reset()
 
 
@@ -196,7 +196,7 @@ class Exchange:
             writer.write(request)
             return await reader.read()
         finally:
-            writer.close()
+            writer.transport.abort()
 
     async def begin_and_break_off(self) -> None:
         """Let the server have the head and half of the body."""

@@ -177,10 +177,10 @@ class Vault(Shelf):
         """The store has a recovery point that lists these packs: they are clean from now on."""
         with storing():
             self._stored.put(barcode, packs)
-            pack_ids = [pack.pack_id for pack in packs]
-            self._dirty.forget(pack_ids)
-            self.cache.cleaned(pack_ids)
             self.uploads.committed(barcode)
+            pack_ids = [pack.pack_id for pack in packs]
+            self.cache.cleaned(pack_ids)
+            self._dirty.forget(pack_ids)  # Last: until then they count as what lies on this disk.
 
     def attach(
         self,
