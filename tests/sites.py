@@ -25,6 +25,7 @@ GEOMETRY = Geometry(
     drives=range(0), slots=range(SLOT, SLOT + 4), import_export=range(DOOR, DOOR + 4)
 )
 TAPE = "DEMO0001"
+RESTORE_POLL_SECONDS = 60.0
 MIB = 1 << 20
 Sleep = Callable[[float], Awaitable[object]]
 
@@ -80,7 +81,7 @@ class Site:
     def _shelf(self) -> TapeShelf | None:
         if self.store is None:
             return None
-        retriever = Retriever(self.store, self.folder, sleep=self.sleep)
+        retriever = Retriever(self.store, self.folder, RESTORE_POLL_SECONDS, self.sleep)
         return TapeShelf(self.store, self.id, self.vault, retriever)
 
     async def create(self, barcode: str = TAPE, *items: bytes | None, **about: object) -> None:

@@ -58,11 +58,11 @@ def make_bucket(server: Seaweed, name: str) -> Bucket:
 
 
 @contextmanager
-def gateway_on(bucket: Bucket, s3: Seaweed, folder: Path, **settings: str) -> Iterator[Served]:
+def gateway_on(bucket: Bucket, s3: str, folder: Path, **settings: str) -> Iterator[Served]:
     """A started gateway with two drives; the rest as settings say, or as `pyvtl serve` makes it."""
     port = free_port()
     settings = {"PYVTL_LIBRARY__DRIVES": "2", "PYVTL_STORE__IDLE_SECONDS": "0.1", **settings}
-    environment = in_bucket(bucket, s3.url, **settings)
+    environment = in_bucket(bucket, s3, **settings)
     with serving(folder, "--api", f"127.0.0.1:{port}", environment=environment) as server:
         wait_for_port(port)
         yield Served(server, f"http://127.0.0.1:{port}")

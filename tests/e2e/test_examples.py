@@ -27,8 +27,8 @@ def gateways(
     folder = tmp_path_factory.mktemp("examples")
     bucket = make_bucket(s3_server, "examples")
     with (
-        gateway_on(bucket, s3_server, folder / "one" / "data", **SMALL) as one,
-        gateway_on(bucket, s3_server, folder / "two" / "data", **SMALL) as two,
+        gateway_on(bucket, s3_server.url, folder / "one" / "data", **SMALL) as one,
+        gateway_on(bucket, s3_server.url, folder / "two" / "data", **SMALL) as two,
     ):
         yield one, two
 

@@ -1,15 +1,19 @@
-"""The life of a tape: the real `aws` command, a real kernel's mtx and tar, SeaweedFS as bucket."""
+"""The life of a tape: the real `aws` command, a real kernel's mtx and tar, SeaweedFS as bucket.
+
+What SeaweedFS keeps in an archive class has to be restored first, as in S3: see `Archive`.
+"""
 
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.archive_classes import Archive, archive_before
 from tests.e2e.gateways import REGION, Served, gateway_on, make_bucket, s3_client
 from tests.e2e.host import Host, attached
 from tests.e2e.machine import Guest
@@ -19,6 +23,14 @@ BUCKET = "life-cycle"
 RECORD = "--record-size=65536"
 DOOR = 3200
 SECONDS = 60
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return once it holds."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +68,21 @@ class Cloud:
 
     def wait_for(self, arn: str, status: str) -> None:
         """Return once a tape has the status."""
-        deadline = time.monotonic() + SECONDS
-        while (found := self.status(arn)) != status:
-            assert time.monotonic() < deadline, found
+        wait_until(lambda: self.status(arn) == status)
+
+
+@pytest.fixture(scope="module")
+def archive(s3_server: Seaweed) -> Iterator[Archive]:
+    with archive_before(s3_server.port) as archive:
+        yield archive
 
 
 @pytest.fixture(scope="module")
 def cloud(
-    aws: Path, s3_server: Seaweed, tmp_path_factory: pytest.TempPathFactory
+    aws: Path, s3_server: Seaweed, archive: Archive, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cloud]:
-    bucket = make_bucket(s3_server, BUCKET)
-    with gateway_on(bucket, s3_server, tmp_path_factory.mktemp("life") / "data") as served:
+    bucket, folder = make_bucket(s3_server, BUCKET), tmp_path_factory.mktemp("life") / "data"
+    with gateway_on(bucket, archive.url, folder, PYVTL_STORE__RESTORE_POLL_SECONDS="0.2") as served:
         yield Cloud(aws, served)
 
 
@@ -120,7 +136,7 @@ def test_05_five_tapes_turn_up_in_import_export_slots(host: Host, arns: list[str
 
 
 def test_16_to_19_archived_retrieved_restored_refused_and_deleted(
-    host: Host, cloud: Cloud, arns: list[str], s3_server: Seaweed
+    host: Host, cloud: Cloud, arns: list[str], s3_server: Seaweed, archive: Archive
 ) -> None:
     """Unloaded to 3200 it is archived; it comes back read-only; deleting says what comes first."""
     guest, (arn, *others) = host.guest, arns
@@ -135,6 +151,13 @@ def test_16_to_19_archived_retrieved_restored_refused_and_deleted(
     assert storage_classes(s3_server, barcode(arn)) == {"GLACIER"}
 
     cloud.call("retrieve-tape-archive", *cloud.gateway, "--tape-arn", arn)
+    wait_until(lambda: bool(archive.asked()))
+    assert cloud.status(arn) == "RETRIEVING"
+    assert barcode(arn) not in host.places()
+    cloud.call("cancel-retrieval", *cloud.gateway, "--tape-arn", arn)
+    cloud.wait_for(arn, "ARCHIVED")
+    cloud.call("retrieve-tape-archive", *cloud.gateway, "--tape-arn", arn)
+    archive.thaw()
     cloud.wait_for(arn, "RETRIEVED")
     assert int(host.places()[barcode(arn)].rpartition(" ")[2]) > 1600
     load(host, arn)

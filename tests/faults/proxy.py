@@ -1,26 +1,16 @@
-"""A TCP proxy before an S3 server that breaks what it is told to break, call by call.
-
-It speaks just enough HTTP/1.1: one request a connection, read whole, and the reply read to its end.
-"""
+"""A proxy before an S3 server that breaks what it is told to break, call by call."""
 
 import asyncio
 import random
-import socket
-import struct
-import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
-from urllib.parse import parse_qs, urlsplit
+
+from tests.relay import END_OF_HEAD, Exchange, relaying
 
 SLOW_SECONDS = 0.4
-END_OF_HEAD = b"\r\n\r\n"
-LONGEST_HEAD = 1 << 16
-GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
-RESET_AT_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER: drop what was not sent and send RST."""
 
 
 class Call(StrEnum):
@@ -126,108 +116,30 @@ class Weather:
 
 @dataclass(slots=True)
 class Proxy:
-    """Stands before the server on port `upstream`; what `schedule` says goes for the next call.
+    """Stands before a server; what `schedule` says goes for the next call.
 
     `met` has every call that met a fault, in order.
     """
 
-    upstream: int
-    port: int = 0
+    url: str = ""
     schedule: Schedule = field(default_factory=Calm)
     met: list[tuple[Call, Fault]] = field(default_factory=list)
-    _serving: set[asyncio.Task[None]] = field(default_factory=set)
-    """The loop itself holds no task that waits for a connection with its reading paused."""
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a connection."""
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request, and the reply to it."""
-        exchange = Exchange(self.upstream, reader, writer)
-        try:
-            head = await reader.readuntil(END_OF_HEAD)
-            call = exchange.begin(head)
-            if (fault := self.schedule.fault(call)) is None:
-                await exchange.answer(await exchange.carry_out())
-            else:
-                self.met.append((call, fault))
-                await BREAKAGES[fault](exchange)
-            writer.close()
-        except (OSError, EOFError, asyncio.CancelledError):  # The last when the loop ends.
-            exchange.reset()
+    async def meet(self, exchange: Exchange) -> None:
+        """One request, and what becomes of it."""
+        call = call_of(exchange)
+        if (fault := self.schedule.fault(call)) is None:
+            await exchange.pass_on()
+        else:
+            self.met.append((call, fault))
+            await BREAKAGES[fault](exchange)
 
 
-@dataclass(slots=True)
-class Exchange:
-    """One request on its way to the server, and the reply to it."""
-
-    upstream: int
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    head: bytes = b""
-    body_length: int = 0
-
-    def begin(self, head: bytes) -> Call:
-        """Take the head of the request; tells which call it is."""
-        first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-        fields = {name.lower(): text.strip() for name, _, text in (x.partition(":") for x in lines)}
-        self.body_length = int(fields.get("content-length", 0))
-        if fields.get("expect"):
-            self.writer.write(GO_ON)
-        kept = [x for x in lines if x.lower().partition(":")[0] not in ("expect", "connection")]
-        self.head = "\r\n".join([first, *kept, "Connection: close\r\n\r\n"]).encode("latin-1")
-        return call_of(first)
-
-    async def body(self, length: int | None = None) -> bytes:
-        return await self.reader.readexactly(self.body_length if length is None else length)
-
-    async def carry_out(self, change: Callable[[bytes], bytes] = bytes) -> bytes:
-        """Have the server do it, its body changed so; gives the whole reply."""
-        request = self.head + change(await self.body())
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.upstream)
-        try:
-            writer.write(request)
-            return await reader.read()
-        finally:
-            writer.transport.abort()
-
-    async def begin_and_break_off(self) -> None:
-        """Let the server have the head and half of the body."""
-        request = self.head + await self.body(self.body_length // 2)
-        _, writer = await asyncio.open_connection("127.0.0.1", self.upstream)
-        writer.write(request[: -1 if not self.body_length else None])
-        await writer.drain()
-        reset(writer)
-
-    async def answer(self, reply: bytes) -> None:
-        self.writer.write(reply)
-        await self.writer.drain()
-
-    def reset(self) -> None:
-        reset(self.writer)
-
-
-def call_of(request_line: str) -> Call:
-    """The call that the first line of a request begins."""
-    method, target, _ = request_line.split(" ")
-    query = parse_qs(urlsplit(target).query, keep_blank_values=True)
+def call_of(request: Exchange) -> Call:
+    """The call that a request is."""
+    method, query = request.method, request.query
     rows = (row for row in CALLS if row[0] == method and (not row[1] or row[1] in query))
     return next(rows, ("", "", Call.OTHER))[2]
-
-
-def reset(writer: asyncio.StreamWriter) -> None:
-    """Close a connection with RST."""
-    with suppress(OSError):
-        end: socket.socket = writer.get_extra_info("socket")
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
-    writer.transport.abort()
 
 
 def flipped(message: bytes, start: int = 0) -> bytes:
@@ -236,13 +148,6 @@ def flipped(message: bytes, start: int = 0) -> bytes:
     if start < len(changed):
         changed[start + (len(changed) - start) // 2] ^= 1
     return bytes(changed)
-
-
-def refusal(status: str, code: str) -> bytes:
-    """An error as S3 words it."""
-    text = f"<Error><Code>{code}</Code><Message>broken by the test</Message></Error>"
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nConnection: close\r\n"
-    return f"{head}Content-Length: {len(text)}\r\n\r\n{text}".encode()
 
 
 # What becomes of a call
@@ -280,13 +185,11 @@ async def _slow(exchange: Exchange) -> None:
 
 
 async def _error(exchange: Exchange) -> None:
-    await exchange.body()
-    await exchange.answer(refusal("500 Internal Server Error", "InternalError"))
+    await exchange.refuse("500 Internal Server Error", "InternalError")
 
 
 async def _busy(exchange: Exchange) -> None:
-    await exchange.body()
-    await exchange.answer(refusal("503 Slow Down", "SlowDown"))
+    await exchange.refuse("503 Slow Down", "SlowDown")
 
 
 async def _corrupt_request(exchange: Exchange) -> None:
@@ -314,26 +217,7 @@ BREAKAGES: Mapping[Fault, Callable[[Exchange], Awaitable[None]]] = {
 
 @contextmanager
 def proxy_before(upstream: int) -> Iterator[Proxy]:
-    """A proxy in a thread of its own, so that it serves whatever the test's own loop does."""
-    proxy, listening = Proxy(upstream), threading.Event()
-    loop, stop = asyncio.new_event_loop(), asyncio.Event()
-
-    async def serve() -> None:
-        server = await asyncio.start_server(proxy.connected, "127.0.0.1", 0, limit=LONGEST_HEAD)
-        proxy.port = server.sockets[0].getsockname()[1]
-        listening.set()
-        await stop.wait()
-        server.close()
-
-    def run() -> None:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(serve())
-
-    thread = threading.Thread(target=run, name="proxy")
-    thread.start()
-    listening.wait()
-    try:
+    """A proxy before the server on that port."""
+    proxy = Proxy()
+    with relaying(upstream, proxy.meet) as proxy.url:
         yield proxy
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()

@@ -10,7 +10,6 @@ from pyvtl.cloud.directory import DirectoryStore
 from pyvtl.cloud.memory import MemoryStore
 from pyvtl.cloud.names import archive_prefix, archived_key
 from pyvtl.cloud.objects import Content, ObjectStore, listing
-from pyvtl.cloud.retrieving import POLL_SECONDS
 from pyvtl.gateway.errors import (
     NoFreeSlotError,
     NoStoreError,
@@ -30,7 +29,7 @@ from tests.glacier import GlacierStore
 from tests.pushing import noise
 from tests.s3_clients import bucket_on
 from tests.seaweed import Seaweed
-from tests.sites import DOOR, MIB, SLOT, TAPE, Site
+from tests.sites import DOOR, MIB, RESTORE_POLL_SECONDS, SLOT, TAPE, Site
 
 WRITTEN: list[bytes | None] = [noise(MIB, 1), None, noise(MIB, 2), b"last", None]
 TO_THE_ARCHIVE = ["CREATING", "AVAILABLE", "IN TRANSIT TO VTS", "ARCHIVING", "ARCHIVED"][1:]
@@ -204,7 +203,7 @@ class Held:
         self.asleep, self.go = asyncio.Event(), asyncio.Event()
 
     async def __call__(self, seconds: float) -> None:
-        if seconds != POLL_SECONDS:
+        if seconds != RESTORE_POLL_SECONDS:
             await asyncio.Event().wait()
         self.asleep.set()
         await self.go.wait()

@@ -26,8 +26,6 @@ from pyvtl.store.references import file_name
 
 RESTORED_DAYS = 7
 """How long S3 keeps what it restored readable; the tape is fetched long before."""
-POLL_SECONDS = 60.0
-"""How often to ask whether it has restored what was asked for."""
 
 
 async def archived_head(store: ObjectStore, barcode: str) -> HeldHead:
@@ -76,7 +74,8 @@ class Retriever:
 
     store: ObjectStore
     folder: Path
-    poll_seconds: float = POLL_SECONDS
+    poll_seconds: float
+    """How often to ask whether S3 has restored what was asked for."""
     sleep: Callable[[float], Awaitable[object]] = field(default=asyncio.sleep, repr=False)
 
     async def fetch(self, barcode: str, progress: Progress) -> TapeBrought:
@@ -102,10 +101,14 @@ class Retriever:
         await asyncio.to_thread(self._drop, barcode + NEEDS)
 
     async def _restore(self, entries: Sequence[PackEntry]) -> None:
-        """Wait until all packs can be read, and ask for those that nobody asked for."""
-        waiting = [pack_key(entry.gateway, entry.pack_id) for entry in entries]
-        while waiting := [key for key in waiting if not await self._is_readable(key)]:
-            await self.sleep(self.poll_seconds)
+        """Ask for all packs that have to be restored, and wait until all can be read.
+
+        They are waited for one by one: it takes hours, and there may be thousands.
+        """
+        keys = [pack_key(entry.gateway, entry.pack_id) for entry in entries]
+        for key in [key for key in keys if not await self._is_readable(key)]:
+            while not await self._is_readable(key):
+                await self.sleep(self.poll_seconds)
 
     async def _is_readable(self, key: str) -> bool:
         info = await self.store.head(key)

@@ -227,6 +227,9 @@ class StoreSection(RateSettings):
     retry_seconds: Seconds = Field(
         30, gt=0, description="the longest wait before an object store that is gone is asked again"
     )
+    restore_poll_seconds: Seconds = Field(
+        60, gt=0, description="how often to ask whether an archived tape has been restored"
+    )
     stop_seconds: Seconds = Field(
         10, ge=0, description="time that a stop gives to what is being uploaded"
     )

@@ -315,7 +315,8 @@ class Gateway:
         """The archive, if there is an object store."""
         if self._objects is None:
             return None
-        retriever = Retriever(self._objects, self.config.gateway.data_dir)
+        seconds = self.config.store.restore_poll_seconds
+        retriever = Retriever(self._objects, self.config.gateway.data_dir, seconds)
         return TapeShelf(self._objects, self.gateway_id, vault, retriever)
 
     async def _listen(self, stack: AsyncExitStack) -> None:
