@@ -1,6 +1,6 @@
 """`pyvtl gateway`: what the gateway is called, whether it serves, and its end."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +13,22 @@ app = typer.Typer(help="The gateway itself: its name, its state, its end.", no_a
 
 FIELDS = (
     Column("FIELD", lambda row: str(row["field"])),
-    Column("VALUE", lambda row: "-" if row["value"] is None else str(row["value"])),
+    Column("VALUE", lambda row: _words(row["value"])),
 )
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+
+
+def _words(value: Any) -> str:
+    """A value for people: what it consists of, without what is not set."""
+    match value:
+        case None:
+            return "-"
+        case dict():
+            return ", ".join(f"{key}={item}" for key, item in value.items() if item is not None)
+        case list():
+            return ", ".join(map(str, value))
+        case _:
+            return str(value)
 
 
 def print_one(row: Row, *, as_json: bool) -> None:

@@ -6,9 +6,10 @@ from pyvtl.store.catalog import Catalog
 from pyvtl.store.stored import Fact, StoredPack
 
 PUT = """
-INSERT OR REPLACE INTO stored_packs VALUES (?1, coalesce(
-    (SELECT barcode FROM packs WHERE pack_id=?1),
-    (SELECT barcode FROM kept_packs WHERE pack_id=?1), ?2), ?3, ?4, ?5, ?6, ?7, ?8)
+INSERT OR REPLACE INTO stored_packs VALUES (:pack_id, coalesce(
+    (SELECT barcode FROM packs WHERE pack_id=:pack_id),
+    (SELECT barcode FROM kept_packs WHERE pack_id=:pack_id), :barcode),
+    :gateway, :length, :crc32c, :map, :map_offset, :map_length)
 """
 SELECT = "SELECT pack_id, gateway, length, crc32c, map, map_offset, map_length FROM stored_packs "
 FACT = "SELECT barcode, length, chain, generation FROM packs WHERE pack_id=? AND sealed"
@@ -39,7 +40,7 @@ class StoredTable:
         """
         self._catalog.settle()
         with self._catalog.transaction() as db:
-            db.executemany(PUT, [(p.pack_id, barcode, *p[1:]) for p in packs])
+            db.executemany(PUT, [{**pack._asdict(), "barcode": barcode} for pack in packs])
 
     def find(self, pack_id: bytes) -> StoredPack | None:
         """The row of a pack, if the store has it."""
