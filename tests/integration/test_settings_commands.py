@@ -48,6 +48,12 @@ def test_the_gateway_has_a_name_and_a_time_zone(server: Server) -> None:
     assert (status, reason[:24]) == (1, "pyvtl: 'Mars' is no time")
 
 
+def test_people_are_told_of_the_gateway_in_words(server: Server) -> None:
+    lines = dict(line.split(maxsplit=1) for line in server.run("gateway", "show").splitlines())
+    assert (lines["log_group"], lines["portals"]) == ("-", f"127.0.0.1:{server.port}")
+    assert lines["maintenance"] == "hour=3, minute=0, day_of_week=0, policy=ALL_VERSIONS"
+
+
 def test_the_gateway_stops_and_starts(server: Server) -> None:
     (gateway,) = shown(server, "gateway", "stop")
     assert gateway["state"] == "SHUTDOWN"
