@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import unquote
 
+from tests.glacier import ARCHIVES
 from tests.relay import Exchange, relaying
-
-ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
 
 
 class Restore(StrEnum):
@@ -30,13 +29,15 @@ class Archive:
     url: str = ""
     objects: dict[str, Restore] = field(default_factory=dict)
 
-    def asked(self) -> set[str]:
-        """The keys of what is being restored."""
-        return {key for key, state in self.objects.items() if state is Restore.ONGOING}
+    @property
+    def states(self) -> set[Restore]:
+        """How far any of the objects has come."""
+        return set(self.objects.values())
 
     def thaw(self) -> None:
         """All that was asked for can be read."""
-        self.objects.update(dict.fromkeys(self.asked(), Restore.DONE))
+        asked = [key for key, state in self.objects.items() if state is Restore.ONGOING]
+        self.objects.update(dict.fromkeys(asked, Restore.DONE))
 
     async def meet(self, exchange: Exchange) -> None:
         """One request."""
@@ -77,8 +78,7 @@ class Archive:
                 await exchange.body()
                 status = "200 OK" if state is Restore.DONE else "202 Accepted"
                 self.objects[path] = state or Restore.ONGOING
-                head = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-                await exchange.answer(head.encode())
+                await exchange.say(status)
 
 
 @contextmanager

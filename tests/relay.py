@@ -57,7 +57,12 @@ class Exchange:
     async def refuse(self, status: str, code: str) -> None:
         """Answer with an error, as S3 words it, in place of the server."""
         await self.body()
-        text = f"<Error><Code>{code}</Code><Message>said by the proxy</Message></Error>"
+        await self.say(
+            status, f"<Error><Code>{code}</Code><Message>said by the proxy</Message></Error>"
+        )
+
+    async def say(self, status: str, text: str = "") -> None:
+        """Answer with a status and some XML in place of the server, which hears nothing."""
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nConnection: close\r\n"
         await self.answer(f"{head}Content-Length: {len(text)}\r\n\r\n{text}".encode())
 

@@ -61,7 +61,7 @@ class Site:
         self.folder.mkdir(exist_ok=True)
         if self.store is not None:
             await agree_once(self.store, "the store of the test", self.id, self.folder)
-        self.vault = Vault(self.folder, segment_bytes=MIB, **self.about)  # type: ignore[arg-type]
+        self.vault = Vault(self.folder, segment_bytes=MIB, **self.about)  # type: ignore[arg-type] # any of its arguments
         ledger = Ledger(self.folder)
         try:
             inventory = Inventory(GEOMETRY, self.vault.places())
@@ -86,7 +86,7 @@ class Site:
 
     async def create(self, barcode: str = TAPE, *items: bytes | None, **about: object) -> None:
         """A tape in an import/export slot, with something on it."""
-        await self.library.create_tapes(barcode=barcode, size_bytes=1 << 30, **about)  # type: ignore[arg-type]
+        await self.library.create_tapes(barcode=barcode, size_bytes=1 << 30, **about)  # type: ignore[arg-type] # as above
         if items:
             cartridge = self.vault.open(barcode)
             append(cartridge, *items)

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.serving import Server, serving
+from tests.waiting import seen
 
 
 @pytest.fixture
@@ -25,11 +25,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def told(server: Server) -> str:
     """What the server printed when it served."""
     log = server.folder.parent / "serve.log"
-    deadline = time.monotonic() + 60
-    while "AWS API" not in (text := log.read_text()):
-        assert time.monotonic() < deadline, text
-        server.run("library", "status")
-    return text
+    return seen(log.read_text, lambda text: "AWS API" in text)
 
 
 @pytest.mark.e2e

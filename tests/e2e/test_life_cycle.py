@@ -5,32 +5,23 @@ What SeaweedFS keeps in an archive class has to be restored first, as in S3: see
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.archive_classes import Archive, archive_before
+from tests.archive_classes import Archive, Restore, archive_before
 from tests.e2e.gateways import REGION, Served, gateway_on, make_bucket, s3_client
 from tests.e2e.host import Host, attached
 from tests.e2e.machine import Guest
 from tests.seaweed import Seaweed
+from tests.waiting import seen
 
 BUCKET = "life-cycle"
 RECORD = "--record-size=65536"
 DOOR = 3200
-SECONDS = 60
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Return once it holds."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +59,7 @@ class Cloud:
 
     def wait_for(self, arn: str, status: str) -> None:
         """Return once a tape has the status."""
-        wait_until(lambda: self.status(arn) == status)
+        seen(lambda: self.status(arn), lambda found: found == status)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +142,7 @@ def test_16_to_19_archived_retrieved_restored_refused_and_deleted(
     assert storage_classes(s3_server, barcode(arn)) == {"GLACIER"}
 
     cloud.call("retrieve-tape-archive", *cloud.gateway, "--tape-arn", arn)
-    wait_until(lambda: bool(archive.asked()))
+    seen(lambda: archive.states, lambda states: states == {Restore.ONGOING})
     assert cloud.status(arn) == "RETRIEVING"
     assert barcode(arn) not in host.places()
     cloud.call("cancel-retrieval", *cloud.gateway, "--tape-arn", arn)

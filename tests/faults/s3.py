@@ -1,12 +1,12 @@
 """Settings of a gateway whose tapes lie in a bucket of the server under test."""
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from pyvtl.cli.client import Client
 from pyvtl.cloud.location import Bucket
 from tests.s3_clients import CREDENTIALS, NOBODY
+from tests.waiting import seen
 
 PATIENCE_SECONDS = 300
 SMALL = {
@@ -35,8 +35,9 @@ def in_bucket(bucket: Bucket, url: str, **settings: str) -> Mapping[str, str]:
 
 def wait_until_uploaded(folder: Path) -> None:
     """Return once the store has all that the server on a data folder took; TimeoutError."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while Client(folder).get("/library")["store"]["oldest_dirty_seconds"] is not None:
-        if time.monotonic() > deadline:
-            raise TimeoutError("the store lacks something still")
-        time.sleep(0.05)
+    client = Client(folder)
+    seen(
+        lambda: client.get("/library")["store"]["oldest_dirty_seconds"],
+        lambda seconds: seconds is None,
+        PATIENCE_SECONDS,
+    )

@@ -412,6 +412,6 @@ async def test_an_import_before_a_crash_is_followed_by_new_tapes_after_it(tmp_pa
 async def test_the_same_client_token_makes_no_second_tape(tmp_path: Path) -> None:
     async with Site(tmp_path / "one", None).running() as site:
         wanted = {"prefix": "DEMO", "count": 2, "size_bytes": MIB, "client_token": "token-1"}
-        first = await site.library.create_tapes(**wanted)  # type: ignore[arg-type]
-        again = await site.library.create_tapes(**wanted)  # type: ignore[arg-type]
+        first = await site.library.create_tapes(**wanted)  # type: ignore[arg-type] # of several types
+        again = await site.library.create_tapes(**wanted)  # type: ignore[arg-type] # of several types
         assert first == again == await site.library.list_tapes()

@@ -16,6 +16,7 @@ from tests.initiator import Changer, Tape
 from tests.initiator.devices import discover
 from tests.initiator.session import GOOD
 from tests.serving import ENVIRONMENT, PYVTL, Server, serving
+from tests.waiting import seen
 
 NOWHERE = "nowhere"
 RESTING = {"AVAILABLE", "RETRIEVED", "ARCHIVED"}
@@ -64,12 +65,11 @@ def statuses(server: Server, *options: str) -> dict[str, str]:
 
 def where(server: Server, barcode: str) -> str:
     """The one place that the tape rests in, once it does."""
-    deadline = time.monotonic() + SECONDS
-    while True:
-        here, archived = statuses(server), statuses(server, "--archived")
-        if {*here.values(), *archived.values()} <= RESTING:
-            break
-        assert time.monotonic() < deadline, (here, archived)
+    here, archived = seen(
+        lambda: (statuses(server), statuses(server, "--archived")),
+        lambda found: {*found[0].values(), *found[1].values()} <= RESTING,
+        SECONDS,
+    )
     places = [here[barcode]] if barcode in here else []
     places += ["ARCHIVED"] if archived.get(barcode) == "ARCHIVED" else []
     assert len(places) < 2, places

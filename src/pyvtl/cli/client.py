@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ class Client:
             self._send(connection, method, path, None if body is None else json.dumps(body))
             response = connection.getresponse()
             answer = json.loads(response.read() or "null")
-        if response.status >= 400:  # noqa: PLR2004 - HTTP: errors are 4xx and 5xx
+        if response.status >= HTTPStatus.BAD_REQUEST:
             raise CommandError(answer["message"])
         return answer
 

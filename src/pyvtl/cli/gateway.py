@@ -1,40 +1,17 @@
 """`pyvtl gateway`: what the gateway is called, whether it serves, and its end."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pyvtl.cli.client import Client
 from pyvtl.cli.failure import UsageError
 from pyvtl.cli.options import DataDir, Json
-from pyvtl.cli.output import Column, Row, print_rows
+from pyvtl.cli.output import print_one
 
 app = typer.Typer(help="The gateway itself: its name, its state, its end.", no_args_is_help=True)
 
-FIELDS = (
-    Column("FIELD", lambda row: str(row["field"])),
-    Column("VALUE", lambda row: _words(row["value"])),
-)
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
-
-
-def _words(value: Any) -> str:
-    """A value for people: what it consists of, without what is not set."""
-    match value:
-        case None:
-            return "-"
-        case dict():
-            return ", ".join(f"{key}={item}" for key, item in value.items() if item is not None)
-        case list():
-            return ", ".join(map(str, value))
-        case _:
-            return str(value)
-
-
-def print_one(row: Row, *, as_json: bool) -> None:
-    """One thing: a list of one as JSON, a line for each field for people."""
-    fields = [{"field": field, "value": value} for field, value in row.items()]
-    print_rows([row] if as_json else fields, FIELDS, as_json=as_json)
 
 
 @app.command()

@@ -5,9 +5,8 @@ from typing import Annotated
 import typer
 
 from pyvtl.cli.client import Client
-from pyvtl.cli.gateway import print_one
 from pyvtl.cli.options import DataDir, Json
-from pyvtl.cli.output import Column, Row, print_rows, size
+from pyvtl.cli.output import Column, Row, print_one, print_rows, size
 
 app = typer.Typer(help="What the library is made of, and who uses it.", no_args_is_help=True)
 

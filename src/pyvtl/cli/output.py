@@ -20,6 +20,12 @@ class Column:
     right: bool = False
 
 
+FIELDS = (
+    Column("FIELD", lambda row: str(row["field"])),
+    Column("VALUE", lambda row: _words(row["value"])),
+)
+
+
 def print_rows(rows: Sequence[Row], columns: Sequence[Column], *, as_json: bool = False) -> None:
     """Print rows in the form that fits: JSON if asked for, else by where the output goes."""
     if as_json:
@@ -52,6 +58,25 @@ def _print_plain(rows: Sequence[Row], columns: Sequence[Column]) -> None:
             for text, width, column in zip(line, widths, columns, strict=True)
         )
         print("  ".join(cells).rstrip())
+
+
+def print_one(row: Row, *, as_json: bool) -> None:
+    """One thing: a list of one as JSON, a line for each field for people."""
+    fields = [{"field": field, "value": value} for field, value in row.items()]
+    print_rows([row] if as_json else fields, FIELDS, as_json=as_json)
+
+
+def _words(value: Any) -> str:
+    """A value for people: what it consists of, without what is not set."""
+    match value:
+        case None:
+            return "-"
+        case dict():
+            return ", ".join(f"{key}={item}" for key, item in value.items() if item is not None)
+        case list():
+            return ", ".join(map(str, value))
+        case _:
+            return str(value)
 
 
 def tell(sentence: str) -> None:

@@ -54,8 +54,9 @@ def delete(data_dir: DataDir) -> None:
 
 
 def _rule(text: str) -> dict[str, object]:
-    given = dict(zip(PARTS, text.split(":"), strict=False))
-    if len(given) < FEWEST_PARTS or given.get("worm", "worm") != "worm" or text.count(":") > 4:  # noqa: PLR2004 - five parts
+    parts = text.split(":")
+    given = dict(zip(PARTS, parts, strict=False))
+    if not FEWEST_PARTS <= len(parts) <= len(PARTS) or given.get("worm", "worm") != "worm":
         raise UsageError(f"{text!r} is no rule: PREFIX:MINIMUM:SIZE[:POOL[:worm]]")
     try:
         return {

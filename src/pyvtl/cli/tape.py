@@ -8,7 +8,7 @@ from pyvtl.cli import archive, rescue
 from pyvtl.cli.client import Client
 from pyvtl.cli.failure import CommandError, UsageError
 from pyvtl.cli.options import DataDir, Json
-from pyvtl.cli.output import Column, Row, print_rows, size
+from pyvtl.cli.output import Column, Row, print_one, print_rows, size
 from pyvtl.config.folder import default_data_dir
 from pyvtl.config.units import parse_size
 
@@ -124,12 +124,7 @@ def show(
     """Show all about one tape."""
     client = Client(data_dir)
     tape = _archived(client, barcode) if archived else client.get(f"/tapes/{barcode}")
-    columns = (
-        Column("FIELD", lambda row: str(row["field"])),
-        Column("VALUE", lambda row: "-" if row["value"] is None else str(row["value"])),
-    )
-    fields = [{"field": field, "value": value} for field, value in tape.items()]
-    print_rows([tape] if as_json else fields, columns, as_json=as_json)
+    print_one(tape, as_json=as_json)
 
 
 def _archived(client: Client, barcode: str) -> Any:

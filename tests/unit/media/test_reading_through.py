@@ -381,7 +381,7 @@ def test_a_limit_smaller_than_a_segment_holds(tmp_path: Path, source: MemorySour
     class Sampling(MemorySource):
         def fetch(self, *what: object) -> bytes:
             samples.append(allocated(tmp_path))
-            return super().fetch(*what)  # type: ignore[arg-type]
+            return super().fetch(*what)  # type: ignore[arg-type] # passed on as it came
 
     sampling = Sampling()
     with closing(
