@@ -71,9 +71,14 @@ async def at_once(
         async with gate:
             return await job()
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(run(job)) for job in jobs]
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
+    if not jobs:
+        return []
+    tasks = [asyncio.create_task(run(job)) for job in jobs]
+    try:  # Not a TaskGroup: before Python 3.13 it forgets a cancel() that meets a failure.
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*done)
     return [task.result() for task in tasks]

@@ -116,11 +116,13 @@ class Uploader:
         self._closing = True
         self.wake()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._drained.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._drained.wait()
 
     async def _until_next_look(self) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._bell.wait(), self._pace.look)
+        with suppress(TimeoutError):  # Not wait_for: before Python 3.12 it may forget a cancel().
+            async with asyncio.timeout(self._pace.look):
+                await self._bell.wait()
         self._bell.clear()
 
     def _next(self, now: float) -> list[Backlog]:
