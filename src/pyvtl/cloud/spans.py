@@ -80,5 +80,6 @@ async def at_once(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.gather(*done)
+    for task in done:
+        task.result()  # raises what ended all
     return [task.result() for task in tasks]
