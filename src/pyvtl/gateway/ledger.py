@@ -149,12 +149,19 @@ class Ledger:
             db.executemany(PUT_TAPE, [astuple(record) for record in records])
 
     def move(self, barcode: str, happening: Happening, **changes: Any) -> TapeRecord:
-        """Let something happen to a tape.  Raises WrongStatusError, TapeNotFoundError."""
+        """Let something happen to a tape; one that is DELETED then is forgotten in the same step.
+
+        Raises WrongStatusError, TapeNotFoundError.
+        """
         with self._lock:
             before = self.tape(barcode)
             status = after(barcode, before.status, happening)
             record = replace(before, status=status, **changes)
-            self.put([record])
+            if status is Status.DELETED:
+                # Not kept first and forgotten then: a crash in between would leave it for ever.
+                self.forget(barcode)
+            else:
+                self.put([record])
             return record
 
     def amend(self, barcode: str, **changes: Any) -> TapeRecord:

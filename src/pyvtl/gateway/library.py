@@ -198,9 +198,8 @@ class Library:
 
     async def forget(self, barcode: str) -> None:
         """Nothing is left of a tape that was DELETING."""
-        await in_thread(self.ledger.move, barcode, Happening.DELETED)
-        self.tell([barcode])
-        await in_thread(self.ledger.forget, barcode)
+        record = await in_thread(self.ledger.move, barcode, Happening.DELETED)
+        self._events.status_changed(barcode, record.status)
 
     async def shred_tape(self, barcode: str) -> Tape:
         """Destroy the key of an encrypted tape; TapeNotFoundError, StorageError while in use.

@@ -67,6 +67,21 @@ def test_what_the_disk_refuses_does_not_count(ledger: Ledger, tmp_path: Path) ->
     assert ledger.tape("DEMO0001") == TAPE
 
 
+def test_a_deleted_tape_is_gone_or_is_still_to_be_deleted(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.begin([deleting := replace(TAPE, status=Status.DELETING)], {"set": "A"}, None, "")
+    other = sqlite3.connect(tmp_path / LEDGER)
+    other.execute("CREATE TRIGGER kept BEFORE DELETE ON tapes BEGIN SELECT RAISE(FAIL, 'no'); END")
+    with pytest.raises(StorageError, match="no"):
+        ledger.move("DEMO0001", Happening.DELETED)
+    assert ledger.tape("DEMO0001") == deleting
+    assert other.execute("SELECT status FROM tapes").fetchall() == [("DELETING",)]
+    other.execute("DROP TRIGGER kept")
+    assert ledger.move("DEMO0001", Happening.DELETED).status is Status.DELETED
+    assert other.execute("SELECT * FROM tapes").fetchall() == []
+    assert (ledger.find("DEMO0001"), ledger.tags("tape/DEMO0001")) == (None, {})
+    other.close()
+
+
 def test_a_tape_takes_its_tags_away(ledger: Ledger) -> None:
     ledger.begin([TAPE], {"set": "A"}, None, "")
     ledger.forget("DEMO0001")
