@@ -12,6 +12,7 @@ from pyvtl.cloud.folder import Folder, told_as_store_errors
 from pyvtl.cloud.folder_objects import FolderObjects
 from pyvtl.cloud.folder_uploads import FolderUploads
 from pyvtl.cloud.objects import Condition, Content, ObjectInfo, Page, Part, Tier, Upload
+from pyvtl.cloud.threads import to_its_end
 from pyvtl.wire.layout import Buffer
 
 THREADS = 4
@@ -39,11 +40,7 @@ class DirectoryStore:
         """Call in a thread.  It is waited for even when cancelled: it may still use the data."""
         loop = asyncio.get_running_loop()
         job = loop.run_in_executor(self._threads, self._told, partial(call, *args, **kwargs))
-        try:
-            return await asyncio.shield(job)
-        except asyncio.CancelledError:
-            await asyncio.wait([job])
-            raise
+        return await to_its_end(job)
 
     def _told(self, call: Callable[[], Result]) -> Result:
         with told_as_store_errors(self._folder.root):

@@ -5,10 +5,10 @@ What was sent is known by asking the store, so this may end anywhere and begin a
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import structlog
 
@@ -19,6 +19,7 @@ from pyvtl.cloud.pushing import PACKS_PER_POINT, push_deletion, push_tape, sweep
 from pyvtl.cloud.reach import Reach
 from pyvtl.cloud.refusals import DivergedError, FencedError, RefusedTapeError
 from pyvtl.cloud.spans import PARTS_AT_ONCE
+from pyvtl.cloud.threads import in_thread
 from pyvtl.cloud.upkeep import Upkeep
 from pyvtl.cloud.upload_buffer import UploadBuffer
 from pyvtl.media.at_rest import TapeAtRest
@@ -39,8 +40,6 @@ REMEDY: Final = (
     "hosts cannot use it here any more, and nothing of it is deleted: `pyvtl tape recover {0} --as"
     " NEW` copies what this gateway has of it to a new tape"
 )
-
-Result = TypeVar("Result")
 
 
 async def _ignore(_barcode: str) -> None:
@@ -199,7 +198,7 @@ class Uploader:
     async def _fence(self, barcode: str, error: Exception) -> None:
         """Keep all that is here of a tape that somebody else has, and let nobody write it."""
         reason = str(error)
-        await _whole(asyncio.to_thread(self._vault.fence, barcode, reason))
+        await in_thread(self._vault.fence, barcode, reason)
         log.error("tape.fenced", barcode=barcode, reason=reason, remedy=REMEDY.format(barcode))
         await self._fenced(barcode)
 
@@ -235,16 +234,16 @@ class Uploader:
             return 0
         if tape.in_use and tape.open_packs:
             await self._seal(tape.barcode)
-        snapshot = await _whole(asyncio.to_thread(self._vault.snapshot, tape.barcode))
+        snapshot = await in_thread(self._vault.snapshot, tape.barcode)
         if snapshot is None:
             return 0
-        await _whole(asyncio.to_thread(self._vault.uploads.begin, tape.barcode))
+        await in_thread(self._vault.uploads.begin, tape.barcode)
         return sum([await self._push(point) for point in _points(snapshot, tape)])
 
     async def _bury(self, barcode: str) -> None:
         label = self._vault.label(barcode)
         await push_deletion(self._store, self._gateway, label, self._vault.needed)
-        await _whole(asyncio.to_thread(self._vault.uploads.forget, barcode))
+        await in_thread(self._vault.uploads.forget, barcode)
         self._upkeep.deleted()
 
     async def _push(self, tape: TapeAtRest) -> int:
@@ -253,7 +252,7 @@ class Uploader:
         began = time.monotonic()
         pushed = await push_tape(self._store, self._gateway, tape, self._parts)
         stored = pushed.stored + pushed.others
-        await _whole(asyncio.to_thread(self._vault.put_stored, barcode, stored))
+        await in_thread(self._vault.put_stored, barcode, stored)
         self.buffer.fell()
         self._upkeep.pushed(barcode, tape.generation)
         log.info(
@@ -285,13 +284,3 @@ def _points(tape: TapeAtRest, backlog: Backlog) -> Iterator[TapeAtRest]:
     for end in range(first + PACKS_PER_POINT, len(tape.packs), PACKS_PER_POINT):
         yield replace(tape, packs=tape.packs[:end])
     yield tape
-
-
-async def _whole(call: Coroutine[Any, Any, Result]) -> Result:
-    """Await what must not be left in the middle: cancelling waits for its end."""
-    task = asyncio.ensure_future(call)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 
+from pyvtl.cloud.threads import in_thread
 from pyvtl.device.changer.changer import MediumChanger
 from pyvtl.gateway.barcode import BarcodeError, check_barcode, made_up
 from pyvtl.gateway.errors import (
@@ -23,7 +24,6 @@ from pyvtl.gateway.errors import (
 from pyvtl.gateway.ledger import Ledger, TapeRecord
 from pyvtl.gateway.pools import DEFAULT_POOL
 from pyvtl.gateway.states import Happening, Status
-from pyvtl.gateway.threads import in_thread
 from pyvtl.media.inventory import ElementFullError
 from pyvtl.media.vault import Vault
 

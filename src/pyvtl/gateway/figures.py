@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from pyvtl.gateway.threads import in_thread
+from pyvtl.cloud.threads import in_thread
 from pyvtl.media.vault import Vault
 from pyvtl.store.pack_cache import CacheFigures
 

@@ -7,9 +7,9 @@ from typing import Final, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.errors import StorageError
 from pyvtl.gateway.folder import DataFolderError, write_durably
-from pyvtl.gateway.threads import in_thread
 
 T = TypeVar("T")
 OWNER_ONLY: Final = 0o600

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from pyvtl.cloud.threads import in_thread
 from pyvtl.device.changer.changer import MediumChanger
 from pyvtl.gateway.bay import DriveBay
 from pyvtl.gateway.creation import Creation, Wanted
@@ -21,7 +22,6 @@ from pyvtl.gateway.events import Events
 from pyvtl.gateway.ledger import Ledger, TapeRecord
 from pyvtl.gateway.pools import DEFAULT_POOL, check_unlocked
 from pyvtl.gateway.states import IN_LIBRARY, READ_ONLY, Happening, Status, after
-from pyvtl.gateway.threads import in_thread
 from pyvtl.media.inventory import (
     ElementType,
     Geometry,

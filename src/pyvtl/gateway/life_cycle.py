@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.creation import no_free_slot
 from pyvtl.gateway.errors import (
     GatewayError,
@@ -29,7 +30,6 @@ from pyvtl.gateway.pools import Pools, check_unlocked
 from pyvtl.gateway.states import Happening, Status, after
 from pyvtl.gateway.tags import Tags
 from pyvtl.gateway.tape_shelf import ArchivedTape, TapeShelf
-from pyvtl.gateway.threads import in_thread
 from pyvtl.gateway.works import Sleep, Works
 from pyvtl.media.inventory import ElementFullError
 

@@ -5,13 +5,13 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.creation import LARGEST_TAPE, SMALLEST_TAPE
 from pyvtl.gateway.errors import GatewayError, InvalidRequestError, PolicyNotFoundError
 from pyvtl.gateway.events import Events
 from pyvtl.gateway.ledger import CREATION_DUE, Ledger, Rule
 from pyvtl.gateway.library import Library
 from pyvtl.gateway.pools import Pools
-from pyvtl.gateway.threads import in_thread
 
 PREFIX: Final = re.compile("[A-Z]{1,4}")
 MOST_RULES: Final = 10

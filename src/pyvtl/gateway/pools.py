@@ -11,6 +11,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.errors import (
     InvalidRequestError,
     PoolChangeError,
@@ -19,7 +20,6 @@ from pyvtl.gateway.errors import (
     RetentionLockedError,
 )
 from pyvtl.gateway.ledger import Ledger, PoolRecord
-from pyvtl.gateway.threads import in_thread
 
 if TYPE_CHECKING:
     from pyvtl.gateway.tape_shelf import TapeShelf

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.errors import InvalidRequestError, TagsNotFoundError, TooManyTagsError
 from pyvtl.gateway.ledger import Ledger
 from pyvtl.gateway.pools import Pools
-from pyvtl.gateway.threads import in_thread
 
 MOST_TAGS: Final = 50
 LONGEST_KEY: Final = 128

@@ -26,6 +26,7 @@ from pyvtl.cloud.refusals import NotArchivedError, RefusedTapeError
 from pyvtl.cloud.retrieving import Retriever, archived_head, claim, turn
 from pyvtl.cloud.spans import at_once
 from pyvtl.cloud.taking import wanted_key, wanted_manifest
+from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.errors import (
     OtherGatewayNotFoundError,
     StorageError,
@@ -35,7 +36,6 @@ from pyvtl.gateway.errors import (
 from pyvtl.gateway.ledger import PoolRecord, TapeRecord
 from pyvtl.gateway.pools import check_class_change, check_unlocked, lock_end
 from pyvtl.gateway.states import Status
-from pyvtl.gateway.threads import in_thread
 from pyvtl.media.medium import MediumError
 from pyvtl.media.vault import Vault
 from pyvtl.store.errors import StoreError

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.errors import (
     GatewayError,
     TapeNotArchivedError,
@@ -23,7 +24,6 @@ from pyvtl.gateway.library import Doing, Library
 from pyvtl.gateway.pools import Pools
 from pyvtl.gateway.states import UNDER_WAY, Happening, Status
 from pyvtl.gateway.tape_shelf import TapeShelf
-from pyvtl.gateway.threads import in_thread
 
 log = structlog.get_logger()
 
