@@ -187,7 +187,7 @@ def report(
     plots: Annotated[Path, typer.Option(help="Where its plots go.")] = Path("docs/performance"),
 ) -> None:
     """Make the page and its plots from results."""
-    write_report(Results.load(results), page, plots)
+    write_report(results, page, plots)
 
 
 if __name__ == "__main__":

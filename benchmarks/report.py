@@ -16,7 +16,7 @@ from benchmarks.results import Results, Section
 INTRODUCTION: Final = """\
 # Performance
 
-This page is made by `./dev bench report` of `performance/results.json`;
+This page is made by `./dev bench report` of `{results}`;
 [benchmarks/](../benchmarks/README.md) tells what is measured, and how to measure it again. Figures
 hold for one machine and one run: what counts are the ratios, and the share of the **ceiling**,
 which is a server that only acknowledges, under the same load.
@@ -82,14 +82,15 @@ CHAPTERS: Final = (
 )
 
 
-def write_report(results: Results, page: Path, plots: Path) -> None:
-    """Write the page and its plots."""
+def write_report(file: Path, page: Path, plots: Path) -> None:
+    """Write the page of the results in a file, and its plots."""
     plots.mkdir(parents=True, exist_ok=True)
-    page.write_text("\n".join(_page(results, page, plots)) + "\n")
+    page.write_text("\n".join(_page(file, page, plots)) + "\n")
 
 
-def _page(results: Results, page: Path, plots: Path) -> Iterator[str]:
-    yield INTRODUCTION
+def _page(file: Path, page: Path, plots: Path) -> Iterator[str]:
+    results = Results.load(file)
+    yield INTRODUCTION.format(results=os.path.relpath(file, page.parent))
     if {"peer", "growth"} & results.sections.keys():
         yield GOALS
         yield from goals_table(results)

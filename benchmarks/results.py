@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -106,8 +107,10 @@ def machine(folder: Path) -> str:
         check=False,
     ).stdout.strip()
     whose = "the system's" if sys.base_prefix == "/usr" else "another"
+    optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    slow = "" if optimized else ", compiled without profile-guided optimization"
     return (
         f"{os.cpu_count()} x {models[0] if models else platform.machine()}, {memory:.0f} GiB, "
         f"Linux {platform.release()}, {kind or 'unknown file system'}, "
-        f"{whose} Python {platform.python_version()}"
+        f"{whose} Python {platform.python_version()}{slow}"
     )
