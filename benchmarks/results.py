@@ -106,11 +106,17 @@ def machine(folder: Path) -> str:
         text=True,
         check=False,
     ).stdout.strip()
-    whose = "the system's" if sys.base_prefix == "/usr" else "another"
-    optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-    slow = "" if optimized else ", compiled without profile-guided optimization"
     return (
         f"{os.cpu_count()} x {models[0] if models else platform.machine()}, {memory:.0f} GiB, "
-        f"Linux {platform.release()}, {kind or 'unknown file system'}, "
-        f"{whose} Python {platform.python_version()}{slow}"
+        f"Linux {platform.release()}, {kind or 'unknown file system'}, {_python()}"
     )
+
+
+def _python() -> str:
+    """Distributions compile theirs for speed; of others, what they were configured with tells."""
+    version = f"Python {platform.python_version()}"
+    if sys.base_prefix == "/usr":
+        return f"the system's {version}"
+    if "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""):
+        return f"another {version}"
+    return f"another {version}, compiled without profile-guided optimization"
