@@ -5,6 +5,7 @@ python -m benchmarks.upload_speed FOLDER null|seaweedfs [SEGMENTS]
 FOLDER holds one segment of 256 MiB of random bytes, which is sent SEGMENTS times (8) under other
 names.  `null` is an S3 service in another process that reads and forgets; `seaweedfs` a real one on
 the same disk.  CPU time is that of the sending process, with reading the file and its checksum.
+The event loop is the one that `pyvtl serve` has.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import uvloop
 from aiohttp import web
 
 from pyvtl.cloud.location import Bucket
@@ -134,4 +136,5 @@ async def run(parent: str, kind: str, segments: int) -> None:
 
 if __name__ == "__main__":
     count = int(sys.argv[3]) if len(sys.argv) > 3 else SEGMENTS
-    asyncio.run(run(sys.argv[1], sys.argv[2], count))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(sys.argv[1], sys.argv[2], count))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from botocore.loaders import create_loader
 from botocore.model import OperationModel, ServiceModel
@@ -40,8 +40,3 @@ def compiled(pattern: str) -> re.Pattern[str]:
     for theirs, ours in TRANSLATIONS.items():
         pattern = pattern.replace(theirs, ours)
     return re.compile(pattern)
-
-
-def shape_text(shape: Any) -> str:
-    """The name of a shape with its type, for messages."""
-    return f"{shape.name} ({shape.type_name})"

@@ -129,7 +129,6 @@ class _Collection:
         self._store, self._gateway, self._keep = store, gateway, keep
         self._heads: dict[str, HeldHead] = {}
         self._shredded: set[str] = set()
-        self._gate = asyncio.Semaphore(READS_AT_ONCE)
 
     async def find(self) -> _Garbage:
         """What may be deleted once `fence` has succeeded."""
@@ -148,9 +147,7 @@ class _Collection:
         Raises HeadMovedError if any has changed since it was read.
         """
         ours = [held for held in self._heads.values() if self._is_ours(held.head)]
-        await at_once(
-            [partial(self._renew, held) for held in ours], asyncio.Semaphore(READS_AT_ONCE)
-        )
+        await at_once([partial(self._renew, held) for held in ours], READS_AT_ONCE)
 
     async def _renew(self, held: HeldHead) -> None:
         await commit_head(self._store, held.head.model_copy(update={"nonce": nonce()}), held)
@@ -183,7 +180,7 @@ class _Collection:
                 garbage.manifests.add(entry.key)
         await at_once(
             [partial(self._read_head, name, garbage) for name in names],
-            asyncio.Semaphore(READS_AT_ONCE),
+            READS_AT_ONCE,
         )
         self._leave_to_owners(garbage)
 

@@ -1,7 +1,6 @@
 """The archive as a gateway sees it: tapes, pools and requests in the object store."""
 
 import time
-from asyncio import Semaphore
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,7 +104,7 @@ class TapeShelf:
         with told_by_the_store():
             keys = [entry.key async for entry in listing(self._store, POOLS)]
             jobs = [partial(read_document, self._store, Pool, key) for key in keys]
-            found = await at_once(jobs, Semaphore(READS_AT_ONCE))
+            found = await at_once(jobs, READS_AT_ONCE)
         pools = [PoolRecord(**p.model_dump(exclude={"format"})) for p in found if p is not None]
         return sorted(pools, key=lambda pool: pool.id)
 
@@ -117,7 +116,7 @@ class TapeShelf:
             keys = [entry.key async for entry in listing(self._store, ARCHIVED)]
             barcodes = sorted(key.removeprefix(ARCHIVED) for key in keys)
             jobs = [partial(self._find, barcode) for barcode in barcodes]
-            found = await at_once(jobs, Semaphore(READS_AT_ONCE))
+            found = await at_once(jobs, READS_AT_ONCE)
             return [tape for tape in found if tape is not None]
 
     async def _find(self, barcode: str) -> ArchivedTape | None:
@@ -223,12 +222,6 @@ class TapeShelf:
             held = await self._archiver.owned(record.barcode)
             about = _about(record, pool, used_bytes, tags, held.head.archive)
             await self._archiver.archive(record.barcode, about, progress)
-
-    async def is_archived(self, barcode: str) -> bool:
-        """Whether the head says already that it is."""
-        with told_by_the_store():
-            held = await self._archiver.owned(barcode)
-            return held.head.state == "archived"
 
     async def came_from_archive(self, barcode: str) -> bool:
         """Whether a tape was retrieved, so that the archive has all of it."""
