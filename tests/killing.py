@@ -91,6 +91,10 @@ def whole_tape(tape: Tape) -> list[Object]:
 
 def connect(server: Server, drive: str) -> Tape:
     tape = Tape("127.0.0.1", server.port, drive)
-    tape.ready()
-    tape.block_length(0)
+    try:
+        tape.ready()
+        tape.block_length(0)
+    except Exception:
+        tape.close()
+        raise
     return tape

@@ -1,7 +1,7 @@
 """Find out what a tape holds from the segments in its folder."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -105,13 +105,11 @@ def load_tape(
     Without `mend` nothing in the folder is changed, and the tape that is found is the same.
     """
     loaded, known = Loaded(TapeMap(partitions)), known or {}
+    kept = _settle(folder, known) if mend else ()
     names = segment_names(folder)
-    packs = _away(folder, known, {pack_id_of(name) for name in names})
+    packs = _away(folder, known, names)
     loaded.away = frozenset(pack.pack_id for pack in packs)
-    if mend:
-        there = [*map(pack_id_of, names), *loaded.away]
-        kept = folder.references.settle(there)
-        names = [name for name in names if pack_id_of(name) not in kept]
+    names = [name for name in names if pack_id_of(name) not in kept]
     for name in names:
         found = _load_segment(folder, name, known, loaded, mend=mend)
         if found is not None:
@@ -131,8 +129,21 @@ def load_tape(
     return loaded
 
 
-def _away(folder: TapeFolder, known: Mapping[bytes, KnownPack], there: set[bytes]) -> list[Pack]:
+def _settle(folder: TapeFolder, known: Mapping[bytes, KnownPack]) -> Collection[bytes]:
+    """Delete what was kept for packs that are gone; the packs in the folder that are still kept.
+
+    What it deletes may be this tape's own, so the folder is to be listed after it.
+    """
+    names = segment_names(folder)
+    away = [pack.pack_id for pack in _away(folder, known, names)]
+    return folder.references.settle([*map(pack_id_of, names), *away])
+
+
+def _away(
+    folder: TapeFolder, known: Mapping[bytes, KnownPack], names: Collection[str]
+) -> list[Pack]:
     """The closed packs that the object store has, and of which no segment is here."""
+    there = {pack_id_of(name) for name in names}
     return [
         fact.pack
         for pack_id, fact in known.items()

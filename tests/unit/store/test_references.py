@@ -148,6 +148,20 @@ def test_a_reference_without_a_holder_goes_when_the_tape_is_loaded(vault: Vault)
     assert files_of(vault, FIRST) == []
 
 
+def test_what_a_tape_kept_for_a_holder_that_is_gone_goes_when_it_is_loaded(vault: Vault) -> None:
+    """A crash while the tape was overwritten with what it held, before the new pack counted."""
+    overwrite(vault, SECOND, *OTHER)
+    pack_id = bytes.fromhex(files_of(vault, FIRST)[0].stem.partition("-")[2])
+    tape = vault.open(FIRST)
+    assert vault._sharing._table.claim(FIRST, b"holder".ljust(16), pack_id)
+    tape.start_writing(BEGINNING)
+    tape.append(as_medium(OTHER[:1]))
+    tape.close()
+    assert len(files_of(vault, FIRST)) == 2
+    assert read(vault, FIRST) == OTHER[:1]
+    assert len(files_of(vault, FIRST)) == 1
+
+
 def test_references_are_found_again_when_the_catalog_is_lost(vault: Vault, tmp_path: Path) -> None:
     vault.close()
     (tmp_path / CATALOG).unlink()
