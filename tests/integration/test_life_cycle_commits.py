@@ -1,11 +1,11 @@
-"""A gateway that is killed before any change of ledger or catalogue: the next goes on from there.
+"""A gateway that is killed before any change of ledger or catalog: the next goes on from there.
 
 What is started is the disk as it was then: a copy of data folder and store.
 """
 
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
@@ -25,9 +25,9 @@ def site_on(disk: Path) -> Site:
     return site
 
 
-@asynccontextmanager
-async def copied_at_each_change(site: Site, disk: Path, copies: Path) -> AsyncIterator[None]:
-    """Before each change of ledger or catalogue `copies` gets another copy of the disk."""
+@contextmanager
+def copied_at_each_change(site: Site, disk: Path, copies: Path) -> Iterator[None]:
+    """Before each change of ledger or catalog `copies` gets another copy of the disk."""
 
     def copy(sql: str) -> None:
         if sql.startswith("BEGIN"):
@@ -103,7 +103,7 @@ async def test_the_tape_ends_in_one_place_however_far_the_operation_came(
         if places[0] == "ARCHIVED":
             await site.export()
         assert await place(site) == places[0]
-        async with copied_at_each_change(site, disk, copies):
+        with copied_at_each_change(site, disk, copies):
             await operation(site)
             await site.settled()
     found = []
