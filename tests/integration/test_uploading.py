@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from pyvtl.cloud.directory import DirectoryStore
 from pyvtl.cloud.errors import UnavailableError
 from pyvtl.cloud.heads import read_head
 from pyvtl.cloud.memory import MemoryStore
+from pyvtl.cloud.names import manifest_prefix
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.pace import Pace
 from pyvtl.cloud.uploading import Uploader, uploading
@@ -169,6 +171,35 @@ async def test_a_blank_tape_and_a_deleted_one_are_told_to_the_store(tmp_path: Pa
         await gateway.library.delete_tape(TAPE)
         await until(lambda: is_now("deleted"))
         await until(lambda: gateway.vault.backlog() == [])
+
+
+async def test_a_tape_is_archived_when_what_the_uploader_does_with_it_has_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    memory, begun, go_on = MemoryStore(), asyncio.Event(), asyncio.Event()
+
+    async def hold_the_first_manifest(call: Call) -> None:
+        if call.sent and call.subject.startswith(manifest_prefix(TAPE)) and not begun.is_set():
+            begun.set()
+            await go_on.wait()
+
+    def gone() -> bool:
+        return gateway.life.ledger.find(TAPE) is None
+
+    store = Recorded(memory, hold_the_first_manifest)
+    async with Gateway(config(tmp_path / "data"), objects=store) as gateway:
+        await gateway.library.create_tapes(barcode=TAPE, size_bytes=1 << 30)
+        await begun.wait()
+        await gateway.life.archive(TAPE)
+        with suppress(TimeoutError):  # Were it not waited for, the tape would be gone by then.
+            async with asyncio.timeout(0.3):
+                await until(gone)
+        go_on.set()
+        await until(gone)
+        assert (await gateway.life.show_archived(TAPE)).status == "ARCHIVED"
+        await until(lambda: gateway.vault.backlog() == [])
+    told = capsys.readouterr()
+    assert "tape.fenced" not in told.out + told.err
 
 
 class Outage:

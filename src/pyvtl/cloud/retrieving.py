@@ -55,7 +55,7 @@ async def claim(store: ObjectStore, barcode: str, gateway: str, *, again: bool =
         raise
 
 
-async def turn(store: ObjectStore, barcode: str, gateway: str, state: str) -> None:
+async def set_state(store: ObjectStore, barcode: str, gateway: str, state: str) -> None:
     """Say in the head of a tape that we retrieve that it is `retrieved`, or `archived` again.
 
     What is another's, or says so already, is left as it is.

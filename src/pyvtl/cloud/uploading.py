@@ -20,6 +20,7 @@ from pyvtl.cloud.reach import Reach
 from pyvtl.cloud.refusals import DivergedError, FencedError, RefusedTapeError
 from pyvtl.cloud.spans import PARTS_AT_ONCE
 from pyvtl.cloud.threads import in_thread
+from pyvtl.cloud.turns import Turns
 from pyvtl.cloud.upkeep import Upkeep
 from pyvtl.cloud.upload_buffer import UploadBuffer
 from pyvtl.media.at_rest import TapeAtRest
@@ -60,14 +61,16 @@ class Uploader:
         seal: Callable[[str], Awaitable[None]],
         pace: Pace = USUAL_PACE,
         *,
+        turns: Turns | None = None,
         buffer_limit_bytes: int = UNLIMITED,
         headroom_bytes: int = 0,
         fenced: Callable[[str], Awaitable[None]] = _ignore,
     ) -> None:
         """`seal` makes a tape that is in a drive ready to be sent as far as it is written.
 
-        The buffer counts `headroom_bytes` as used: what drives may yet take of the disk.  `fenced`
-        keeps hosts from a tape that somebody else has now.
+        A tape is left alone while somebody else has its turn.  The buffer counts `headroom_bytes`
+        as used: what drives may yet take of the disk.  `fenced` keeps hosts from a tape that
+        somebody else has now.
         """
         self.reach = Reach(pace.waits)
         self.buffer = UploadBuffer(
@@ -78,6 +81,7 @@ class Uploader:
         )
         self._store, self._gateway, self._vault = store, gateway, vault
         self._seal, self._fenced, self._pace = seal, fenced, pace
+        self._turns = turns or Turns()
         self._upkeep = Upkeep(store, gateway, vault.needed, pace.collection)
         self._parts = asyncio.Semaphore(PARTS_AT_ONCE)
         self._watches: dict[str, Watch] = {}
@@ -101,6 +105,7 @@ class Uploader:
             while True:
                 now = time.monotonic()
                 for tape in self._next(now):
+                    self._turns.take(tape.barcode)
                     self._under_way.add(tape.barcode)
                     group.create_task(self._bring(tape))
                 if self._closing and not self._under_way:
@@ -131,7 +136,7 @@ class Uploader:
         due = [
             tape
             for tape in backlog
-            if tape.barcode not in self._under_way and self._is_due(tape, now)
+            if not self._turns.taken(tape.barcode) and self._is_due(tape, now)
         ]
         due.sort(key=self._urgency)
         at_once = 1 if self.reach.lost else TAPES_AT_ONCE
@@ -165,6 +170,7 @@ class Uploader:
             self._put_off(tape.barcode, watch, error)
         finally:
             self._under_way.discard(tape.barcode)
+            self._turns.give_back(tape.barcode)
             self.wake()
 
     async def _try(self, tape: Backlog, watch: Watch) -> None:

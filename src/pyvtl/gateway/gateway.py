@@ -13,6 +13,7 @@ import structlog
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.reading import StoreSource
 from pyvtl.cloud.retrieving import Retriever
+from pyvtl.cloud.turns import Turns
 from pyvtl.cloud.uploading import Uploader, uploading
 from pyvtl.config.model import Config
 from pyvtl.device.changer.changer import MediumChanger
@@ -93,6 +94,7 @@ class Gateway:
         """
         self.config: Final = config or Config()
         self._files, self._objects = files, objects
+        self._turns = Turns()
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -260,6 +262,7 @@ class Gateway:
             vault,
             self._seal,
             pace,
+            turns=self._turns,
             buffer_limit_bytes=self.config.store.upload_buffer_limit,
             headroom_bytes=self.config.library.drives * (self._reserve_bytes + DRIVE_OVERHEAD),
             fenced=self._refuse,
@@ -317,7 +320,7 @@ class Gateway:
             return None
         seconds = self.config.store.restore_poll_seconds
         retriever = Retriever(self._objects, self.config.gateway.data_dir, seconds)
-        return TapeShelf(self._objects, self.gateway_id, vault, retriever)
+        return TapeShelf(self._objects, self.gateway_id, vault, retriever, self._turns)
 
     async def _listen(self, stack: AsyncExitStack) -> None:
         for address in self.config.open_addresses:

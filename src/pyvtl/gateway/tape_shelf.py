@@ -22,10 +22,11 @@ from pyvtl.cloud.names import (
 from pyvtl.cloud.objects import STANDARD, ObjectStore, listing
 from pyvtl.cloud.pushing import push_deletion, push_tape
 from pyvtl.cloud.refusals import NotArchivedError, RefusedTapeError
-from pyvtl.cloud.retrieving import Retriever, archived_head, claim, turn
+from pyvtl.cloud.retrieving import Retriever, archived_head, claim, set_state
 from pyvtl.cloud.spans import at_once
 from pyvtl.cloud.taking import wanted_key, wanted_manifest
 from pyvtl.cloud.threads import in_thread
+from pyvtl.cloud.turns import Turns
 from pyvtl.gateway.errors import (
     OtherGatewayNotFoundError,
     StorageError,
@@ -86,8 +87,15 @@ class TapeShelf:
     """
 
     def __init__(
-        self, store: ObjectStore, gateway: str, vault: Vault, retriever: Retriever
+        self,
+        store: ObjectStore,
+        gateway: str,
+        vault: Vault,
+        retriever: Retriever,
+        turns: Turns | None = None,
     ) -> None:
+        """Whoever works on a tape for longer has its turn in `turns`, as the uploader has."""
+        self.turns = turns or Turns()
         self._store, self.gateway, self._vault = store, gateway, vault
         self._archiver, self._retriever = Archiver(store, gateway), retriever
 
@@ -243,12 +251,12 @@ class TapeShelf:
             brought = await self._retriever.fetch(barcode, progress)
             await in_thread(self._vault.take_in, brought)
             await self._retriever.drop(barcode)
-            await turn(self._store, barcode, self.gateway, "retrieved")
+            await set_state(self._store, barcode, self.gateway, "retrieved")
 
     async def give_back(self, barcode: str) -> None:
         """Have a tape that was to be retrieved be one of the archive, and drop what came of it."""
         with told_by_the_store():
-            await turn(self._store, barcode, self.gateway, "archived")
+            await set_state(self._store, barcode, self.gateway, "archived")
             await self._retriever.drop(barcode)
 
     async def tell_deleted(self, barcode: str) -> None:

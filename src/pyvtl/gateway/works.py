@@ -67,7 +67,7 @@ class Works:
     def start(self, barcode: str) -> None:
         """Do what the status of a tape asks for, unless that is being done."""
         if barcode not in self._tasks:
-            task = asyncio.create_task(self._work(barcode), name=f"tape {barcode}")
+            task = asyncio.create_task(self._take_turn(barcode), name=f"tape {barcode}")
             self._tasks[barcode] = task
             task.add_done_callback(partial(self._ended, barcode))
 
@@ -93,6 +93,11 @@ class Works:
         self.doing.pop(barcode, None)
         if not task.cancelled() and (failure := task.exception()) is not None:
             log.error("tape.work_ended", barcode=barcode, exc_info=failure)
+
+    async def _take_turn(self, barcode: str) -> None:
+        """Work on it when the uploader is through with it, and keep the uploader from it."""
+        async with self._shelf.turns.turn(barcode):
+            await self._work(barcode)
 
     async def _work(self, barcode: str) -> None:
         await self._library.changer.settle()

@@ -30,7 +30,9 @@ class UploadState:
 
 
 class UploadStates:
-    """Those of all tapes of a data folder, the deleted ones too.  May be used from any thread.
+    """Those of all tapes of a data folder, the deleted ones too.
+
+    May be used from any thread, but that of a tape is changed by one at a time.
 
     The file is there before the store hears of a tape, and goes when the store knows that the tape
     was deleted: so what a crash kept it from hearing, it is told later.  Raises as `storing` does.
@@ -56,7 +58,7 @@ class UploadStates:
     @property
     def fenced_barcodes(self) -> Collection[str]:
         """The tapes that somebody else has."""
-        return self._fenced.keys()
+        return tuple(self._fenced)
 
     def begin(self, barcode: str) -> None:
         """The store may know the tape from now on."""
