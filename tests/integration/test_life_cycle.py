@@ -25,7 +25,9 @@ from pyvtl.gateway.errors import (
 from pyvtl.gateway.ledger import CREATION_DUE, Rule
 from pyvtl.store.dedup import Scope
 from pyvtl.store.keys import Secret
+from pyvtl.store.pack_cache import CacheLimits
 from tests.glacier import GlacierStore
+from tests.pack_sources import MemorySource
 from tests.pushing import noise
 from tests.s3_clients import bucket_on
 from tests.seaweed import Seaweed
@@ -105,6 +107,20 @@ async def test_a_retrieved_tape_goes_back_without_being_copied(tmp_path: Path) -
         await site.life.retrieve(TAPE)
         await site.settled()
         assert site.read() == WRITTEN
+
+
+async def test_a_retrieved_tape_is_here_whole_however_small_the_cache_is(tmp_path: Path) -> None:
+    nothing_else = MemorySource()
+    small = CacheLimits(MIB)
+    site = Site(tmp_path / "one", MemoryStore(), source=nothing_else, cache=small)
+    async with site.running():
+        await site.create(TAPE, *WRITTEN)
+        await site.export()
+        await site.settled()
+        await site.life.retrieve(TAPE)
+        await site.settled()
+        assert site.read() == WRITTEN
+        assert nothing_else.fetched == []
 
 
 async def test_the_archive_stands_by_itself(tmp_path: Path) -> None:

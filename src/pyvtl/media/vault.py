@@ -223,8 +223,8 @@ class Vault(Shelf):
             self._put(row)
             self._look_into(row)
             take_in_others(self._files, self._tapes_folder, self._catalog, tape)
+            self.cache.pin(row.barcode)  # First: what is stored may go from here.
             self.put_stored(row.barcode, tape.stored)
-            self.cache.pin(row.barcode)
 
     @property
     def indexing(self) -> bool:

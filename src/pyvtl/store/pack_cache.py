@@ -79,7 +79,7 @@ class PackCache:
         limit = limits.limit_bytes if limits is not None and source is not None else None
         self._space = CacheSpace(limit, self._remove)
         self.leases = Leases(files, self._space)
-        self._lock = Lock()
+        self._lock, self._marking, self._pinning = Lock(), Lock(), Lock()
         self._flights: dict[Key, Future[bytes | None]] = {}
         self._hits = self._misses = 0
         self._pool = ThreadPoolExecutor(2 * AHEAD, "read-through")
@@ -169,8 +169,8 @@ class PackCache:
 
     def cleaned(self, pack_ids: Collection[bytes]) -> None:
         """The store has these packs, and the catalog says so: their segments are copies now."""
-        self._count_segments(self.rows.clean(pack_ids))
         self._note_pins()
+        self._count_segments(self.rows.clean(pack_ids))
         self._space.trim()
 
     def drop_segment(self, pack_id: bytes) -> None:
@@ -231,8 +231,9 @@ class PackCache:
         self._space.trim()
 
     def _note_pins(self) -> None:
-        needed = [pack for barcode in self.rows.pins() for pack in self.rows.needed(barcode)]
-        self._space.pinned = frozenset(pack.pack_id for pack in needed)
+        with self._pinning:  # Else what was read first could be told last.
+            needed = [pack for barcode in self.rows.pins() for pack in self.rows.needed(barcode)]
+            self._space.pinned = frozenset(pack.pack_id for pack in needed)
 
     # How it is done
 
@@ -356,7 +357,8 @@ class PackCache:
         """Delete a clean segment; its outline stays, so that others can refer to its blocks."""
         outline, fact = outline_at(self._files, path, pack_id), self.rows.fact(pack_id)
         if fact is not None:
-            mark_evicted(self._files, path.parent, fact.generation)
+            with self._marking:
+                mark_evicted(self._files, path.parent, fact.generation)
         self.leases.end_all(pack_id)
         with suppress(FileNotFoundError):
             self._files.unlink(path)

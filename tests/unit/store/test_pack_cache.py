@@ -1,18 +1,20 @@
 """Pieces of packs are fetched once, ahead of who reads in sequence, and never trusted blindly."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from pyvtl.media.vault import Vault
+from pyvtl.store.files import LocalFiles
 from pyvtl.store.pack_cache import AHEAD, CHUNK, CacheFigures, CacheLimits, PackCache
 from pyvtl.store.pack_reader import PackReader
 from pyvtl.store.pack_source import UnreachableError
 from pyvtl.store.stored import StoredPack
-from tests.pack_sources import MemorySource, push
+from tests.pack_sources import MemorySource, push, segments
 from tests.pushing import noise
 from tests.tapes import append
 
@@ -170,3 +172,39 @@ def test_pins_are_kept_over_a_restart_and_keep_copies(
         assert again.cache.figures()[:3] == (0, CHUNK, CHUNK)
         again.cache.unpin(TAPE)
         assert again.cache.figures()[:3] == (0, 0, 0)
+
+
+class HeldAtOneRename(LocalFiles):
+    """A disk on which the next file waits to get its name once `begun` is cleared."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = Event(), Event()
+        self.begun.set()
+
+    def rename(self, source: Path, destination: Path) -> None:
+        if not self.begun.is_set():
+            self.begun.set()
+            self.go_on.wait()
+        super().rename(source, destination)
+
+
+def test_two_who_evict_segments_of_one_tape_do_not_disturb_each_other(
+    tmp_path: Path, source: MemorySource
+) -> None:
+    disk = HeldAtOneRename()
+    with (
+        closing(Vault(tmp_path, disk, segment_bytes=4 * MIB, source=source)) as vault,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        vault.create(TAPE, 1 << 40)
+        with closing(vault.open(TAPE)) as tape:
+            append(tape, noise(10 * MIB))
+        push(vault, tmp_path, source, TAPE)
+        disk.begun.clear()
+        one = pool.submit(vault.cache.evict)
+        disk.begun.wait()
+        other = pool.submit(vault.cache.evict)
+        wait([other], timeout=0.3)  # It would be through by then, did it not wait for the first.
+        disk.go_on.set()
+        wait([one, other])
+        assert segments(tmp_path, TAPE) == []
