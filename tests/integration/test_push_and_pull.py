@@ -20,7 +20,7 @@ from pyvtl.cloud.pulling import Pulled
 from pyvtl.cloud.pushing import Pushed
 from pyvtl.cloud.refusals import ForeignRepositoryError
 from pyvtl.cloud.retrying import Retrying
-from pyvtl.cloud.sending import send_file
+from pyvtl.cloud.sending import Sent, send_file
 from pyvtl.cloud.spans import PART_BYTES, measure
 from pyvtl.cloud.wrapping import Call
 from pyvtl.media.medium import Attributes, Position
@@ -204,7 +204,7 @@ async def test_parts_that_an_interrupted_upload_left_are_not_sent_again(
     await any_store.send_part(upload, 1, path.read_bytes()[:PART_BYTES])
     await any_store.send_part(upload, 2, noise(MIB, 2))
     store = Recorded(NoAdoption(any_store))
-    assert await send_file(store, "packs/0/file", file) == LARGE
+    assert await send_file(store, "packs/0/file", path) == Sent(file, LARGE)
     assert [call.sent for call in store.sent("packs/")] == [MIB]
     assert (await any_store.head("packs/0/file")).crc32c in (file.crc32c, None)
     got = b"".join(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pyvtl.cloud.documents import PackEntry
 from pyvtl.cloud.errors import CorruptDataError, NotFoundError
 from pyvtl.cloud.heads import put_once
-from pyvtl.cloud.local_packs import LocalPack
+from pyvtl.cloud.local_packs import SentPack
 from pyvtl.cloud.names import pack_key
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.store.format import SegmentHeader, decode_header
@@ -58,27 +58,28 @@ async def entry_of(store: ObjectStore, pack: StoredPack) -> PackEntry:
 
 
 async def put_map(
-    store: ObjectStore, gateway: str, key: str, packs: Sequence[LocalPack]
+    store: ObjectStore, gateway: str, key: str, packs: Sequence[SentPack]
 ) -> tuple[PackEntry, ...]:
     """Put the outlines of the packs one after another into one object."""
     if not packs:
         return ()
-    outlines = b"".join(pack.outline for pack in packs)
+    outlines = b"".join(pack.local.outline for pack in packs)
     await put_once(store, key, outlines)
     entries, offset = [], 0
-    for local in packs:
-        entries.append(_entry(gateway, local, key, offset))
-        offset += len(local.outline)
+    for pack in packs:
+        entries.append(_entry(gateway, pack, key, offset))
+        offset += len(pack.local.outline)
     return tuple(entries)
 
 
-def _entry(gateway: str, local: LocalPack, key: str, offset: int) -> PackEntry:
+def _entry(gateway: str, sent: SentPack, key: str, offset: int) -> PackEntry:
+    local, file = sent.local, sent.file
     return PackEntry(
         pack_id=local.pack.pack_id.hex(),
         gateway=gateway,
         sequence=local.pack.sequence,
-        length=local.file.size,
-        crc32c=local.file.crc32c,
+        length=file.size,
+        crc32c=file.crc32c,
         map=key,
         map_offset=offset,
         map_length=len(local.outline),

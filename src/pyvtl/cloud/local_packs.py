@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyvtl.cloud.spans import FinishedFile, measure
+from pyvtl.cloud.spans import FinishedFile
 from pyvtl.store.errors import DamageError
 from pyvtl.store.files import ReadOnlyFiles
 from pyvtl.store.format import FooterTail, SegmentHeader, decode_header
@@ -13,12 +13,20 @@ from pyvtl.store.tape_map import Pack
 
 @dataclass(frozen=True, slots=True)
 class LocalPack:
-    """A closed segment: its file, its header followed by its footer, and packs it refers to."""
+    """A closed segment: its header followed by its footer, and packs it refers to."""
 
     pack: Pack
-    file: FinishedFile
+    path: Path
     outline: bytes
     refers_to: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class SentPack:
+    """A segment that the store has, and what was sent."""
+
+    local: LocalPack
+    file: FinishedFile
 
 
 def local_pack(pack: Pack, path: Path) -> LocalPack:
@@ -26,7 +34,7 @@ def local_pack(pack: Pack, path: Path) -> LocalPack:
     footer, outline = _footer_and_outline(pack.pack_id, path)
     if (footer.length, footer.chain) != (pack.length, pack.chain):
         raise DamageError(f"{path} is not the segment that was closed there")
-    return LocalPack(pack, measure(path), outline, footer.index().packs())
+    return LocalPack(pack, path, outline, footer.index().packs())
 
 
 def other_pack(pack_id: bytes, path: Path) -> LocalPack:
@@ -36,7 +44,7 @@ def other_pack(pack_id: bytes, path: Path) -> LocalPack:
     if header is None or header.pack_id != pack_id:
         raise DamageError(f"{path} is not the segment of pack {pack_id.hex()}")
     pack = pack_of(header, index, footer.length, footer.chain)
-    return LocalPack(pack, measure(path), outline, index.packs())
+    return LocalPack(pack, path, outline, index.packs())
 
 
 def _footer_and_outline(pack_id: bytes, path: Path) -> tuple[Footer, bytes]:

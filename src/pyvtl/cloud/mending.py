@@ -12,6 +12,7 @@ from pyvtl.cloud.local_packs import other_pack
 from pyvtl.cloud.names import pack_key
 from pyvtl.cloud.objects import STANDARD, ObjectStore
 from pyvtl.cloud.sending import send_file
+from pyvtl.cloud.spans import FinishedFile, measure
 from pyvtl.media.known import KnownPacks
 from pyvtl.store.errors import DamageError
 
@@ -47,10 +48,11 @@ async def _mend_pack(store: ObjectStore, entry: PackEntry, known: KnownPacks) ->
     """Put the segment that is here in the place of what is wrong or missing, if it is right."""
     key, pack_id = pack_key(entry.gateway, entry.pack_id), bytes.fromhex(entry.pack_id)
     local = await asyncio.to_thread(other_pack, pack_id, known.here[pack_id])
-    if (local.file.size, local.file.crc32c) != (entry.length, entry.crc32c):
-        raise DamageError(f"{local.file.path} is not what was sent as {key}")
+    wanted = FinishedFile(local.path, entry.length, entry.crc32c)
+    if await asyncio.to_thread(measure, local.path) != wanted:
+        raise DamageError(f"{local.path} is not what was sent as {key}")
     await store.delete([key])
-    await send_file(store, key, local.file)
+    await send_file(store, key, local.path)
 
 
 async def _mend_map(store: ObjectStore, key: str, entries: list[PackEntry]) -> None:

@@ -11,7 +11,7 @@ from pyvtl.cloud.documents import PackEntry
 from pyvtl.cloud.entries import entry_of, stored_packs
 from pyvtl.cloud.errors import CorruptDataError, NotFoundError, RefusedError, UnsupportedError
 from pyvtl.cloud.heads import HeadMovedError, HeldHead, read_head
-from pyvtl.cloud.local_packs import LocalPack, local_pack, other_pack
+from pyvtl.cloud.local_packs import LocalPack, SentPack, local_pack, other_pack
 from pyvtl.cloud.names import pack_key, pack_prefix
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.recovery_point import (
@@ -199,9 +199,9 @@ class _Sender:
     async def send(self, batch: Sequence[tuple[Pack, Path]], there: Standing) -> Additions:
         """Have these packs in the store, and what they need."""
         own = [await self._send_own(*each) for each in batch]
-        wanted = frozenset[bytes]().union(*(local.refers_to for local in own))
+        wanted = frozenset[bytes]().union(*(sent.local.refers_to for sent in own))
         wanted -= {pack.pack_id for pack, _ in self.tape.packs} | self._listed(there)
-        others: list[LocalPack] = []
+        others: list[SentPack] = []
         known: list[PackEntry] = []
         for pack_id in sorted(wanted):
             match await asyncio.to_thread(self.tape.find, pack_id):
@@ -222,13 +222,14 @@ class _Sender:
             return frozenset()
         return frozenset(bytes.fromhex(entry.pack_id) for entry in there.manifest.others)
 
-    async def _send_own(self, pack: Pack, path: Path) -> LocalPack:
+    async def _send_own(self, pack: Pack, path: Path) -> SentPack:
         return await self._send(await asyncio.to_thread(local_pack, pack, path))
 
-    async def _send_other(self, pack_id: bytes, path: Path) -> LocalPack:
+    async def _send_other(self, pack_id: bytes, path: Path) -> SentPack:
         return await self._send(await asyncio.to_thread(other_pack, pack_id, path))
 
-    async def _send(self, local: LocalPack) -> LocalPack:
+    async def _send(self, local: LocalPack) -> SentPack:
         key = pack_key(self.gateway, local.pack.pack_id.hex())
-        self.sent_bytes += await send_file(self.store, key, local.file, self.parts)
-        return local
+        sent = await send_file(self.store, key, local.path, self.parts)
+        self.sent_bytes += sent.sent_bytes
+        return SentPack(local, sent.file)

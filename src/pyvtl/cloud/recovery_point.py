@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pyvtl.cloud.documents import End, Head, Manifest, PackEntry, encode
 from pyvtl.cloud.entries import put_map
 from pyvtl.cloud.heads import HeldHead, commit_head, nonce, put_once, read_document
-from pyvtl.cloud.local_packs import LocalPack
+from pyvtl.cloud.local_packs import SentPack
 from pyvtl.cloud.names import epoch_of, manifest_key, manifest_prefix, map_key
 from pyvtl.cloud.objects import ObjectStore, listing
 from pyvtl.cloud.refusals import DivergedError, DocumentError, FencedError, RefusedTapeError
@@ -97,8 +97,8 @@ class Additions:
     `others` are those that they refer to: from here, or `known` to be there already.
     """
 
-    own: Sequence[LocalPack] = ()
-    others: Sequence[LocalPack] = ()
+    own: Sequence[SentPack] = ()
+    others: Sequence[SentPack] = ()
     known: Sequence[PackEntry] = ()
 
 

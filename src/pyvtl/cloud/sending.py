@@ -5,7 +5,9 @@ leftover of somebody else is compared by checksum before it counts.
 """
 
 import asyncio
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from pyvtl.cloud.errors import (
     CorruptDataError,
@@ -21,39 +23,50 @@ from pyvtl.cloud.spans import (
     FinishedFile,
     Span,
     at_once,
+    measure,
     read_span,
     spans,
 )
-from pyvtl.wire.checksum import crc32c
+from pyvtl.wire.checksum import combined, crc32c
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file that the store has now, and the bytes that it took: 0 if it was there."""
+
+    file: FinishedFile
+    sent_bytes: int
 
 
 async def send_file(
-    store: ObjectStore, key: str, file: FinishedFile, gate: asyncio.Semaphore | None = None
-) -> int:
-    """Have the file in the store under `key`; gives the bytes it took, 0 if it was there.
+    store: ObjectStore, key: str, path: Path, gate: asyncio.Semaphore | None = None
+) -> Sent:
+    """Have a finished file in the store under `key`.
 
     So many parts are in memory at a time as `gate` lets through, else four.  CorruptDataError if
     something else is there, or what was sent did not arrive as it is.
     """
-    if await is_there(store, key, file):
-        return 0
+    if (there := await _there(store, key, path)) is not None:
+        return Sent(there, 0)
     try:
-        await _send(store, key, file, gate or asyncio.Semaphore(PARTS_AT_ONCE))
+        file = await _send(store, key, path, gate or asyncio.Semaphore(PARTS_AT_ONCE))
     except (PreconditionFailedError, NotFoundError, UnavailableError):
-        if not await is_there(store, key, file):
+        if (there := await _there(store, key, path)) is None:
             raise
-    return file.size
+        file = there
+    return Sent(file, file.size)
 
 
-async def is_there(store: ObjectStore, key: str, file: FinishedFile) -> bool:
-    """Whether the store holds the file; CorruptDataError if it holds anything else."""
+async def _there(store: ObjectStore, key: str, path: Path) -> FinishedFile | None:
+    """The file, if the store holds it; CorruptDataError if it holds anything else."""
     try:
         info = await store.head(key)
     except NotFoundError:
-        return False
+        return None
+    file = await asyncio.to_thread(measure, path)
     if info.size == file.size and await _checksum(store, info) == file.crc32c:
-        return True
-    raise CorruptDataError(f"{key} in the store is not what {file.path} holds")
+        return file
+    raise CorruptDataError(f"{key} in the store is not what {path} holds")
 
 
 async def _checksum(store: ObjectStore, info: ObjectInfo) -> int:
@@ -66,40 +79,47 @@ async def _checksum(store: ObjectStore, info: ObjectInfo) -> int:
     return crc
 
 
-async def _send(store: ObjectStore, key: str, file: FinishedFile, gate: asyncio.Semaphore) -> None:
+async def _send(store: ObjectStore, key: str, path: Path, gate: asyncio.Semaphore) -> FinishedFile:
+    """Send a file, and tell what was sent: it is read only once."""
     try:
-        await store.adopt(key, file.path, Absent())
+        info = await store.adopt(key, path, Absent())
     except UnsupportedError:
-        if file.size <= PART_BYTES:
+        size = (await asyncio.to_thread(path.stat)).st_size
+        if size <= PART_BYTES:
             async with gate:
-                await _send_whole(store, key, file)
-        else:
-            await _send_parts(store, key, file, gate)
+                return await _send_whole(store, key, path, size)
+        return await _send_parts(store, key, path, size, gate)
+    if info.crc32c is None:
+        return await asyncio.to_thread(measure, path)
+    return FinishedFile(path, info.size, info.crc32c)
 
 
-async def _send_whole(store: ObjectStore, key: str, file: FinishedFile) -> None:
-    data = await asyncio.to_thread(read_span, file.path, Span(1, 0, file.size))
-    if crc32c(data) != file.crc32c:
-        raise CorruptDataError(f"{file.path} changed while it was read")
-    await store.put(key, data, Absent())
+async def _send_whole(store: ObjectStore, key: str, path: Path, size: int) -> FinishedFile:
+    data = await asyncio.to_thread(read_span, path, Span(1, 0, size))
+    info = await store.put(key, data, Absent())
+    return FinishedFile(path, size, crc32c(data) if info.crc32c is None else info.crc32c)
 
 
 async def _send_parts(
-    store: ObjectStore, key: str, file: FinishedFile, gate: asyncio.Semaphore
-) -> None:
+    store: ObjectStore, key: str, path: Path, size: int, gate: asyncio.Semaphore
+) -> FinishedFile:
     upload, held = await _upload(store, key)
     parts = await at_once(
         [
-            partial(_send_part, store, upload, file, span, held.get(span.number))
-            for span in spans(file.size)
+            partial(_send_part, store, upload, path, span, held.get(span.number))
+            for span in spans(size)
         ],
         gate,
     )
+    crc = 0
+    for part, part_crc in parts:
+        crc = combined(crc, part_crc, part.size)
     try:
-        await store.complete_upload(upload, parts, Absent(), crc32c=file.crc32c)
+        await store.complete_upload(upload, [part for part, _ in parts], Absent(), crc32c=crc)
     except CorruptDataError:
         await store.abort_upload(upload)
         raise
+    return FinishedFile(path, size, crc)
 
 
 async def _upload(store: ObjectStore, key: str) -> tuple[Upload, dict[int, Part]]:
@@ -114,9 +134,10 @@ async def _upload(store: ObjectStore, key: str) -> tuple[Upload, dict[int, Part]
 
 
 async def _send_part(
-    store: ObjectStore, upload: Upload, file: FinishedFile, span: Span, held: Part | None
-) -> Part:
-    data = await asyncio.to_thread(read_span, file.path, span)
-    if held is not None and await asyncio.to_thread(held.holds, data):
-        return held
-    return await store.send_part(upload, span.number, data)
+    store: ObjectStore, upload: Upload, path: Path, span: Span, held: Part | None
+) -> tuple[Part, int]:
+    """A part that the store has, and the checksum of what it was made of."""
+    data = await asyncio.to_thread(read_span, path, span)
+    if held is None or not await asyncio.to_thread(held.holds, data):
+        held = await store.send_part(upload, span.number, data)
+    return held, crc32c(data) if held.crc32c is None else held.crc32c

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pyvtl.cloud.errors import CorruptDataError
 from pyvtl.cloud.objects import MIB
 from pyvtl.wire.checksum import crc32c
 
@@ -44,9 +45,12 @@ def spans(size: int) -> Iterator[Span]:
 
 
 def read_span(path: Path, span: Span) -> bytes:
-    """Those bytes of a file; blocks."""
+    """Those bytes of a file; blocks.  Raises CorruptDataError where it has become shorter."""
     with path.open("rb", buffering=0) as file:
-        return os.pread(file.fileno(), span.length, span.start)
+        data = os.pread(file.fileno(), span.length, span.start)
+    if len(data) != span.length:
+        raise CorruptDataError(f"{path} changed while it was read")
+    return data
 
 
 def measure(path: Path) -> FinishedFile:

@@ -35,10 +35,10 @@ def test_a_segment_tells_which_packs_it_refers_to(tmp_path: Path) -> None:
 
 def test_a_segment_says_of_itself_what_the_catalog_says_of_it(tmp_path: Path) -> None:
     local = referring(tmp_path)
-    assert other_pack(OWN, local.file.path) == local
+    assert other_pack(OWN, local.path) == local
 
 
 def test_a_segment_of_another_pack_is_none(tmp_path: Path) -> None:
-    path = referring(tmp_path).file.path
+    path = referring(tmp_path).path
     with pytest.raises(DamageError, match="is no closed segment of pack 0101"):
         other_pack(FOREIGN, path)

@@ -1,8 +1,10 @@
 """Fixed-width text, and the checksum of digests and frames."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pyvtl.wire.checksum import crc32c
+from pyvtl.wire.checksum import combined, crc32c
 from pyvtl.wire.text import left_aligned
 
 
@@ -27,3 +29,8 @@ def test_crc32c_has_the_value_of_the_rfc() -> None:
 
 def test_crc32c_goes_on_from_an_earlier_part() -> None:
     assert crc32c(b"world", crc32c(b"hello ")) == crc32c(b"hello world")
+
+
+@given(st.binary(), st.binary())
+def test_crc32c_of_two_pieces_is_known_from_those_of_both(first: bytes, second: bytes) -> None:
+    assert combined(crc32c(first), crc32c(second), len(second)) == crc32c(first + second)
