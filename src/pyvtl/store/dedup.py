@@ -1,17 +1,17 @@
 """Deduplication: which blocks of a tape stand in packs that the repository holds already."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Final
 
 from pyvtl.store.block_index import KEY_SIZE, BlockIndex
 from pyvtl.store.files import FileLayer
-from pyvtl.store.format import FRAME, FrameFacts, Kind, SegmentHeader, decode_header
+from pyvtl.store.format import FRAME, FrameFacts, Kind
+from pyvtl.store.outline import Outline
 from pyvtl.store.recovery import Footer, read_footer
-from pyvtl.store.references import SUFFIX, References, folders_in
+from pyvtl.store.references import References
 from pyvtl.store.runs import Hint, Source
 
 SOURCES: Final = 4
@@ -137,36 +137,19 @@ def rows_of(footer: Footer) -> dict[bytes, int]:
 
 
 def publish_all(
-    files: FileLayer,
-    tapes: Path,
     index: BlockIndex,
     scope: Scope,
+    packs: Iterable[Outline],
     stopping: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Publish all closed packs of the tapes in a folder; gives how many there are."""
-    found = 0
-    for folder in folders_in(files, tapes):
-        with suppress(NotADirectoryError):
-            for name in sorted(n for n in files.listdir(folder) if n.endswith(SUFFIX)):
-                if stopping():
-                    return found
-                found += _publish(files, folder / name, index, scope)
-    return found
-
-
-def _publish(files: FileLayer, path: Path, index: BlockIndex, scope: Scope) -> bool:
-    """Publish a pack if it is closed and whole as far as its footer says."""
-    try:
-        fd = files.open(path)
-    except OSError:
-        return False
-    try:
-        header = decode_header(files.pread(fd, SegmentHeader.SIZE, 0))
-        footer = None if header is None else read_footer(files, fd, header.pack_id)
-    finally:
-        files.close(fd)
-    if header is None or footer is None:
-        return False
-    rows = {scope.key(header.tape_id, digest): row for digest, row in rows_of(footer).items()}
-    index.publish(header.pack_id, rows)
-    return True
+    """Let the blocks of all these packs be found; gives how many packs there are."""
+    published = set[bytes]()
+    for header, footer in ((pack.header, pack.footer) for pack in packs):
+        if stopping():
+            break
+        if header.pack_id not in published:
+            published.add(header.pack_id)
+            digests = rows_of(footer).items()
+            rows = {scope.key(header.tape_id, digest): row for digest, row in digests}
+            index.publish(header.pack_id, rows)
+    return len(published)

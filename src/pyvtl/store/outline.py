@@ -1,22 +1,28 @@
 """The outline of a pack: its header and its footer, proved without any of its blocks."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from blake3 import blake3
 
 from pyvtl.store.errors import DamageError
+from pyvtl.store.files import FileLayer, read_file
 from pyvtl.store.format import (
     BLOCK_KINDS,
     HASH_SIZE,
     Commit,
+    FooterTail,
     Kind,
     SegmentHeader,
     decode_header,
     keyed_hash,
 )
 from pyvtl.store.recovery import Footer, decode_footer
-from pyvtl.store.stored import StoredPack
 
+OUTLINE_SUFFIX = "-outline"
+"""Ends the names of the files that hold one; before it stands the pack id."""
 HASH = slice(28, 28 + HASH_SIZE)
 """Where in a frame header the hash stands."""
 
@@ -29,15 +35,33 @@ class Outline:
     footer: Footer
 
 
-def decode_outline(data: bytes, stored: StoredPack) -> Outline:
-    """The outline in these bytes, if they are one of that pack by CRC and by length."""
+def decode_outline(data: bytes, pack_id: bytes, length: int) -> Outline:
+    """The outline in these bytes, if they are one of a pack of that length by their CRCs."""
     header = decode_header(data[: SegmentHeader.SIZE])
-    if header is None or header.pack_id != stored.pack_id:
-        raise DamageError(f"the outline of pack {stored.pack_id.hex()} has no valid header")
-    footer = decode_footer(data[SegmentHeader.SIZE :], stored.length, stored.pack_id)
+    if header is None or header.pack_id != pack_id:
+        raise DamageError(f"the outline of pack {pack_id.hex()} has no valid header")
+    footer = decode_footer(data[SegmentHeader.SIZE :], length, pack_id)
     if footer is None:
-        raise DamageError(f"the outline of pack {stored.pack_id.hex()} has no valid footer")
+        raise DamageError(f"the outline of pack {pack_id.hex()} has no valid footer")
     return Outline(header, footer)
+
+
+def outlines_in(files: FileLayer, folder: Path) -> Iterator[Outline]:
+    """Those that a folder holds; torn ones are left out."""
+    with suppress(FileNotFoundError):
+        for name in files.listdir(folder):
+            if name.endswith(OUTLINE_SUFFIX):
+                with suppress(OSError, DamageError):
+                    yield _kept_outline(read_file(files, folder / name), name)
+
+
+def _kept_outline(data: bytes, name: str) -> Outline:
+    """It tells itself how long its pack is."""
+    footer = data[SegmentHeader.SIZE :]
+    if len(footer) < FooterTail.SIZE:
+        raise DamageError(f"{name} is torn")
+    length = FooterTail.decode(footer[-FooterTail.SIZE :]).footer_offset + len(footer)
+    return decode_outline(data, bytes.fromhex(name.removesuffix(OUTLINE_SUFFIX)), length)
 
 
 def prove(outline: Outline, key: bytes, chain: bytes | None) -> None:

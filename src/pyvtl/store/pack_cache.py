@@ -20,7 +20,7 @@ from pyvtl.store.errors import DamageError
 from pyvtl.store.eviction import mark_evicted, outline_at
 from pyvtl.store.files import FileLayer, read_file, write_all
 from pyvtl.store.leases import SEGMENT, Leases
-from pyvtl.store.outline import Outline, decode_outline, prove
+from pyvtl.store.outline import OUTLINE_SUFFIX, Outline, decode_outline, prove
 from pyvtl.store.pack_source import NoSource, PackSource
 from pyvtl.store.recovery import Footer
 from pyvtl.store.references import packs_in
@@ -34,7 +34,7 @@ AHEAD: Final = 4
 """How many pieces are on their way before a tape that is read in sequence needs them."""
 PAGE: Final = 4096
 OUTLINE: Final = -1
-NAME = re.compile(r"([0-9a-f]{32})-([0-9]+|outline)")
+NAME = re.compile(rf"([0-9a-f]{{32}})(-[0-9]+|{OUTLINE_SUFFIX})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class PackCache:
         if stored is None or kept is None:
             return None
         with suppress(DamageError):
-            return decode_outline(kept, stored).footer
+            return decode_outline(kept, stored.pack_id, stored.length).footer
         return None
 
     # Segments
@@ -268,8 +268,8 @@ class PackCache:
             self._space.add(key, entry)
 
     def _path(self, key: Key) -> Path:
-        part = "outline" if key[1] == OUTLINE else str(key[1])
-        return self._folder / f"{key[0].hex()}-{part}"
+        part = OUTLINE_SUFFIX if key[1] == OUTLINE else f"-{key[1]}"
+        return self._folder / f"{key[0].hex()}{part}"
 
     def _entry(self, key: Key, size: int) -> Entry:
         """What a file of that size is going to take: file systems give whole pages."""
@@ -379,7 +379,7 @@ def pieces_of(stored: StoredPack) -> int:
 
 
 def _proved(data: bytes, stored: StoredPack, hash_key: bytes, chain: bytes | None) -> Outline:
-    outline = decode_outline(data, stored)
+    outline = decode_outline(data, stored.pack_id, stored.length)
     prove(outline, hash_key, chain)
     return outline
 
@@ -396,4 +396,4 @@ def _key_of(name: str) -> Key | None:
     if match is None:
         return None
     part = match[2]
-    return bytes.fromhex(match[1]), OUTLINE if part == "outline" else int(part)
+    return bytes.fromhex(match[1]), OUTLINE if part == OUTLINE_SUFFIX else int(part[1:])

@@ -12,9 +12,11 @@ from pyvtl.store.catalog import Catalog
 from pyvtl.store.dedup import Dedup, Scope, footer_at, publish_all
 from pyvtl.store.errors import CatalogError
 from pyvtl.store.files import FileLayer
+from pyvtl.store.format import SegmentHeader, decode_header
 from pyvtl.store.loading import SEGMENT_NAME
-from pyvtl.store.pack_cache import PackCache
-from pyvtl.store.recovery import Footer, index_of, scan
+from pyvtl.store.outline import Outline, outlines_in
+from pyvtl.store.pack_cache import CACHE, PackCache
+from pyvtl.store.recovery import Footer, index_of, read_footer, scan
 from pyvtl.store.reference_table import CatalogReferences
 from pyvtl.store.references import SharedPacks, SharedTape, folders_in, pack_id_of
 from pyvtl.store.repository import TAPES
@@ -40,7 +42,8 @@ class Sharing:
         gone: Callable[[Collection[bytes]], None] = lambda _pack_ids: None,
     ) -> None:
         """`gone` is told of every pack whose segment was deleted."""
-        self._files, self._scope, self._tapes = files, scope, path / TAPES
+        self._files, self._scope = files, scope
+        self._path, self._tapes = path, path / TAPES
         self._table = CatalogReferences(catalog)
         self._packs = SharedPacks(files, self._tapes, self._table, gone)
         self.cache: PackCache | None = None
@@ -116,7 +119,8 @@ class Sharing:
     def _build(self) -> None:
         assert self._index is not None
         with suppress(OSError):
-            publish_all(self._files, self._tapes, self._index, self._scope, self._closing.is_set)
+            packs = _closed_packs(self._files, self._path)
+            publish_all(self._index, self._scope, packs, self._closing.is_set)
             if not self._closing.is_set():
                 self._index.completed()
 
@@ -138,7 +142,7 @@ def rebuild_index(files: FileLayer, path: Path, scope: Scope, entries: int = ENT
     (path / INDEX / "clean").unlink(missing_ok=True)
     index = LmdbIndex(files, path / INDEX, scope.value, entries)
     try:
-        found = publish_all(files, path / TAPES, index, scope)
+        found = publish_all(index, scope, _closed_packs(files, path))
         index.completed()
     finally:
         index.close()
@@ -151,6 +155,27 @@ def _open(files: FileLayer, path: Path, scope: Scope, entries: int) -> LmdbIndex
         return LmdbIndex(files, path, scope.value, entries)
     except (lmdb.Error, OSError):
         return None
+
+
+def _closed_packs(files: FileLayer, path: Path) -> Iterator[Outline]:
+    """What the closed segments of a data folder hold, and packs of which the outline is here."""
+    for folder in folders_in(files, path / TAPES):
+        for name in sorted(_segments(files, folder)):
+            with suppress(OSError):
+                if (outline := _outline_of(files, folder / name)) is not None:
+                    yield outline
+    yield from outlines_in(files, path / CACHE)
+
+
+def _outline_of(files: FileLayer, path: Path) -> Outline | None:
+    """What a segment holds, if it is closed, and whole as far as its footer says."""
+    fd = files.open(path)
+    try:
+        header = decode_header(files.pread(fd, SegmentHeader.SIZE, 0))
+        footer = None if header is None else read_footer(files, fd, header.pack_id)
+    finally:
+        files.close(fd)
+    return None if header is None or footer is None else Outline(header, footer)
 
 
 def _segments(files: FileLayer, folder: Path) -> list[str]:

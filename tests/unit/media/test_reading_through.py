@@ -15,13 +15,16 @@ from pyvtl.media.medium import DamagedError, MediumError, Position, UnavailableE
 from pyvtl.media.rebuilding import rebuild_catalog
 from pyvtl.media.vault import Vault
 from pyvtl.store.dedup import Scope
+from pyvtl.store.files import LocalFiles
 from pyvtl.store.format import FRAME, FrameFacts, seal_frame, seed_of
 from pyvtl.store.keys import Secret
 from pyvtl.store.pack_cache import CacheLimits
+from pyvtl.store.sharing import rebuild_index
 from pyvtl.store.tape_map import Pack
 from tests.pack_sources import MemorySource, allocated, flip_a_bit, push, segments
 from tests.pushing import noise
 from tests.tapes import append, as_medium, contents
+from tests.waiting import until
 
 TAPE, OTHER = "DEMO01L5", "DEMO02L5"
 MIB = 1 << 20
@@ -316,17 +319,18 @@ def test_a_tape_that_was_deleted_leaves_nothing_in_the_cache(clean: Vault, tmp_p
 
 
 @pytest.fixture
-def sharing(tmp_path: Path, source: MemorySource) -> Iterator[Vault]:
-    """Two tapes with the same on them: the second refers to the first, which is evicted."""
-    with closing(
-        Vault(
-            tmp_path,
-            segment_bytes=MIB,
-            dedup=Scope.POOL,
-            source=source,
-            cache=CacheLimits(4 * MIB),
-        )
-    ) as vault:
+def opening_with_dedup(tmp_path: Path, source: MemorySource) -> Opening:
+    """Opens the data folder with room for outlines."""
+    limits = CacheLimits(4 * MIB)
+    return partial(
+        Vault, tmp_path, segment_bytes=MIB, dedup=Scope.POOL, source=source, cache=limits
+    )
+
+
+@pytest.fixture
+def sharing(opening_with_dedup: Opening, tmp_path: Path, source: MemorySource) -> Iterator[Vault]:
+    """A tape that is evicted but for its outlines, so that another may refer to it."""
+    with closing(opening_with_dedup()) as vault:
         write(vault, TAPE, *ITEMS)
         push(vault, tmp_path, source, TAPE)
         vault.cache.evict()
@@ -342,6 +346,29 @@ def test_blocks_of_an_evicted_tape_are_referred_to_when_its_outline_is_here(
     write(sharing, OTHER, *ITEMS)
     assert sum(file.stat().st_size for file in segments(tmp_path, OTHER)) < 100_000
     assert read(sharing, OTHER) == ITEMS
+
+
+async def test_blocks_of_an_evicted_tape_are_found_when_the_index_was_made_anew(
+    sharing: Vault, opening_with_dedup: Opening, tmp_path: Path
+) -> None:
+    sharing.close()
+    (tmp_path / "index" / "clean").unlink()
+    with closing(opening_with_dedup()) as vault:
+        await until(lambda: not vault.indexing)
+        write(vault, OTHER, *ITEMS)
+        assert sum(file.stat().st_size for file in segments(tmp_path, OTHER)) < 100_000
+        assert read(vault, OTHER) == ITEMS
+
+
+def test_a_torn_outline_is_no_help_and_no_harm_when_the_index_is_made_anew(
+    sharing: Vault, tmp_path: Path
+) -> None:
+    sharing.close()
+    outlines = sorted((tmp_path / "cache").glob("*-outline"))
+    for torn, kept_bytes in zip(outlines, (0, 100), strict=False):
+        torn.write_bytes(torn.read_bytes()[:kept_bytes])
+    known = rebuild_index(LocalFiles(), tmp_path, Scope.POOL)
+    assert known == len(outlines) - 2
 
 
 def test_blocks_of_which_nothing_is_here_are_stored_anew(sharing: Vault, tmp_path: Path) -> None:
