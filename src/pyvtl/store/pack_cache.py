@@ -108,11 +108,25 @@ class PackCache:
             return fetched[start : start + length]
         return _whole(self._source.fetch(stored, number * CHUNK + start, length), length)
 
-    def fetch_ahead(self, stored: StoredPack, after: int) -> None:
-        """Have the pieces that follow one fetched, as far as there is room for that."""
+    def fetch_ahead(self, stored: StoredPack, after: int) -> int:
+        """Have the pieces that follow one fetched, as far as there is room for that.
+
+        Gives how many of them would lie beyond the end of the pack.
+        """
         limit = self._space.limit_bytes
         count = AHEAD if limit is None else min(AHEAD, limit // (4 * CHUNK))
-        self.fetch(stored, range(after + 1, min(after + 1 + count, pieces_of(stored))))
+        end = after + 1 + count
+        self.fetch(stored, range(after + 1, min(end, pieces_of(stored))))
+        return max(0, end - pieces_of(stored))
+
+    def fetch_first(self, pack_id: bytes, count: int, hash_key: bytes) -> None:
+        """Have the outline and so many pieces of a pack fetched, if only the store has it."""
+        stored = self.rows.find(pack_id)
+        if stored is None or self.has_segment(pack_id):
+            return
+        if not self._space.has((pack_id, OUTLINE)):
+            self._pool.submit(self.outline, stored, hash_key)
+        self.fetch(stored, range(min(count, pieces_of(stored))))
 
     def fetch(self, stored: StoredPack, numbers: Iterable[int]) -> list[Future[bytes | None]]:
         """Begin to fetch those pieces that are not here; what to wait for."""

@@ -1,5 +1,7 @@
 """A pack of the object store as a reader sees it: bytes, wherever they come from."""
 
+from collections.abc import Callable
+
 from pyvtl.store.pack_cache import CHUNK, PackCache
 from pyvtl.store.stored import StoredPack
 
@@ -9,8 +11,14 @@ class PackReader:
 
     gone = False
 
-    def __init__(self, cache: PackCache, stored: StoredPack) -> None:
-        self._cache, self._stored = cache, stored
+    def __init__(
+        self,
+        cache: PackCache,
+        stored: StoredPack,
+        go_on: Callable[[int], None] = lambda _pieces: None,
+    ) -> None:
+        """`go_on` has so many pieces fetched of what is read after this pack."""
+        self._cache, self._stored, self._go_on = cache, stored, go_on
         self._last = -1
 
     def read(self, offset: int, length: int) -> bytes:
@@ -20,7 +28,7 @@ class PackReader:
             number, start = divmod(offset, CHUNK)
             size = min(end - offset, CHUNK - start)
             if number == self._last + 1:
-                self._cache.fetch_ahead(self._stored, number)
+                self._go_on(self._cache.fetch_ahead(self._stored, number))
             self._last = number
             pieces.append(self._cache.chunk(self._stored, number, start, size))
             offset += size

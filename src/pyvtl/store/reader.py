@@ -64,13 +64,16 @@ class TapeReader:
         self.writing: tuple[bytes, OpenSegment] | None = None
         """The segment being written, if any, and its pack id."""
 
-    def _pack(self, pack_id: bytes, sequence: int | None = None) -> OpenSegment:
+    def _pack(
+        self, pack_id: bytes, sequence: int | None = None, following: bytes | None = None
+    ) -> OpenSegment:
         if self.writing is not None and self.writing[0] == pack_id:
             return self.writing[1]
-        return self._segments.get(pack_id, sequence)
+        return self._segments.get(pack_id, sequence, following)
 
     def _segment(self, sequence: int) -> OpenSegment:
-        return self._pack(self.map.packs[sequence], sequence)
+        packs = self.map.packs
+        return self._pack(packs[sequence], sequence, packs.get(sequence + 1))
 
     def runs(self, partition: int, place: Place) -> Iterator[tuple[Place, Run]]:
         """The runs of objects from `place` on, with the places they begin at."""

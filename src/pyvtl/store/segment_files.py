@@ -83,15 +83,17 @@ class SegmentFiles:
         self._away = away
         self._open: OrderedDict[bytes, OpenSegment] = OrderedDict()
 
-    def get(self, pack_id: bytes, sequence: int | None = None) -> OpenSegment:
+    def get(
+        self, pack_id: bytes, sequence: int | None = None, following: bytes | None = None
+    ) -> OpenSegment:
         """The segment of that pack; DamageError when it is gone or not what it should be.
 
-        `sequence` is its number when it is one of the tape's own.  UnreachableError when it is in
-        an object store that does not answer.
+        `sequence` is its number when it is one of the tape's own, `following` the pack that comes
+        after it then.  UnreachableError when it is in an object store that does not answer.
         """
         segment = self._open.get(pack_id)
         if segment is None or segment.file.gone:
-            segment = self._load(pack_id, self._path(pack_id, sequence))
+            segment = self._load(pack_id, self._path(pack_id, sequence), following)
             self._keep(segment)
         self._open.move_to_end(pack_id)
         return segment
@@ -122,7 +124,7 @@ class SegmentFiles:
             return self._folder.path / file_name(sequence, pack_id)
         return self._folder.references.path_of(pack_id)
 
-    def _load(self, pack_id: bytes, path: Path | None) -> OpenSegment:
+    def _load(self, pack_id: bytes, path: Path | None, following: bytes | None) -> OpenSegment:
         """Open a segment that is here; if it is not, or not whole, what the store has instead."""
         if path is not None:
             with suppress(FileNotFoundError):
@@ -134,7 +136,7 @@ class SegmentFiles:
                         raise
                     self._mended(pack_id, damage)
                     return segment
-        segment = self._through(pack_id)
+        segment = self._through(pack_id, following)
         if segment is not None:
             return segment
         if pack_id in self._away:
@@ -173,15 +175,20 @@ class SegmentFiles:
             raise DamageError(f"the footer of pack {pack_id.hex()} is damaged")
         return index_of(scan(self._files, fd, pack_id).frames), None
 
-    def _through(self, pack_id: bytes) -> OpenSegment | None:
+    def _through(self, pack_id: bytes, following: bytes | None = None) -> OpenSegment | None:
         """A pack as the store has it, read through the cache; None when it is not there."""
         cache, folder = self._cache, self._folder
         stored = None if cache is None else cache.rows.find(pack_id)
         if cache is None or stored is None:
             return None
         footer = cache.outline(stored, folder.key).footer
+
+        def go_on(pieces: int) -> None:
+            if pieces and following is not None:
+                cache.fetch_first(following, pieces, folder.key)
+
         return OpenSegment(
-            PackReader(cache, stored),
+            PackReader(cache, stored, go_on),
             seed_of(pack_id),
             footer.index(),
             folder.cipher(pack_id),

@@ -16,7 +16,7 @@ from pyvtl.store.pack_source import UnreachableError
 from pyvtl.store.stored import StoredPack
 from tests.pack_sources import MemorySource, push, segments
 from tests.pushing import noise
-from tests.tapes import append
+from tests.tapes import append, contents
 
 TAPE = "DEMO01L5"
 MIB = 1 << 20
@@ -84,6 +84,23 @@ def test_who_reads_in_sequence_finds_pieces_there(
         assert reader.read(offset, step) == pack[offset : offset + step]
     assert starts(source) == list(range(PIECES))
     assert cache.figures().misses <= 1
+
+
+def test_who_reads_a_tape_in_sequence_finds_the_next_pack_there(
+    tmp_path: Path, source: MemorySource
+) -> None:
+    records = [noise(MIB, seed) for seed in range(40)]
+    limits = CacheLimits(256 * MIB)
+    with closing(Vault(tmp_path, segment_bytes=12 * MIB, source=source, cache=limits)) as vault:
+        vault.create(TAPE, 1 << 40)
+        with closing(vault.open(TAPE)) as tape:
+            append(tape, *records)
+        push(vault, tmp_path, source, TAPE)
+        vault.cache.evict()
+        assert len(source.packs) == 4
+        with closing(vault.open(TAPE)) as tape:
+            assert contents(tape) == records
+        assert vault.cache.figures().misses <= 1
 
 
 def test_no_more_pieces_than_set_are_on_their_way(
