@@ -80,6 +80,10 @@ PACKS = """
 SELECT packs.*, stored_packs.pack_id IS NOT NULL FROM packs
 LEFT JOIN stored_packs USING (pack_id) WHERE packs.barcode=? ORDER BY packs.sequence
 """
+EXTENTS = """
+SELECT pack_id, partition, objects, filemarks, bytes, block, objects_frame
+FROM extents JOIN packs USING (pack_id) WHERE barcode=? ORDER BY pack_id, ordinal
+"""
 PUT_TAPE = "INSERT OR REPLACE INTO tapes VALUES (?,?,?,?,?,?,?,?)"
 PUT_REFERENCE = "INSERT OR IGNORE INTO pack_references VALUES (?,?,?)"
 
@@ -147,13 +151,13 @@ class Catalog:
     def tapes(self) -> list[TapeRow]:
         """All tapes, the deleted ones too, by barcode."""
         self._try_to_settle()
-        rows = self.query("SELECT * FROM tapes")
+        with self._lock:  # Else what is written now could be in neither.
+            rows, pending = self.query("SELECT * FROM tapes"), self._pending_tapes.copy()
         kept = [
             TapeRow(*row)._replace(deleted=bool(row[4]), write_protected=bool(row[6]))
             for row in rows
         ]
-        with self._pending_lock:
-            tapes = {row.barcode: row for row in kept} | self._pending_tapes
+        tapes = {row.barcode: row for row in kept} | pending
         return [tapes[barcode] for barcode in sorted(tapes)]
 
     def faults(self) -> list[str]:
@@ -197,15 +201,12 @@ class Catalog:
     def known(self, barcode: str) -> dict[bytes, KnownPack]:
         """What is known of the packs of a tape: whole when sealed, else how far they are synced."""
         self._try_to_settle()
+        with self._lock:  # Else a pack that is added now could have no extents.
+            found, rows = self.query(EXTENTS, barcode), self.query(PACKS, barcode)
         extents: dict[bytes, list[Extent]] = {}
-        for row in self.query(
-            "SELECT pack_id, partition, objects, filemarks, bytes, block, objects_frame"
-            " FROM extents JOIN packs USING (pack_id) WHERE barcode=? ORDER BY pack_id, ordinal",
-            barcode,
-        ):
+        for row in found:
             extent = Extent(row[1], Place(*row[2:5]), row[5], row[6])
             extents.setdefault(row[0], []).append(extent)
-        rows = self.query(PACKS, barcode)
         return {row[0]: _known_pack(row, extents.get(row[0], [])) for row in rows}
 
     def generation(self, barcode: str) -> int:
