@@ -1,9 +1,12 @@
 """Failures after GOOD, SPC-5 Deferred errors: told once, never swallowed, never written over."""
 
+import asyncio
+import threading
 from dataclasses import replace
 
 import pytest
 
+from pyvtl.device.drive.drive import TapeDrive
 from pyvtl.device.drive.erase import Erase6
 from pyvtl.device.drive.medium import LoadUnload
 from pyvtl.device.drive.position import ReadPositionShort, Rewind, Space6
@@ -14,6 +17,7 @@ from pyvtl.scsi.asc import Asc
 from pyvtl.scsi.cdb import Cdb
 from pyvtl.scsi.nexus import Nexus
 from pyvtl.scsi.sense import Sense, SenseKey
+from pyvtl.scsi.task import Given, Task
 from tests.failing_media import FailingMedium
 from tests.protocol.ssc.conftest import Load
 from tests.scsi_client import ALICE, BOB, introduce, run, sense_of
@@ -246,3 +250,37 @@ async def test_what_is_out_of_reach_aborts_the_command_and_breaks_nothing(
     assert await run(drive, read) == b"kept"
     assert drive.read_errors == 0
     await run(drive, WRITE, b"more")
+
+
+async def abort_while_it_runs(drive: TapeDrive, task: Task) -> None:
+    """Task management marks a task that waits for the drive's thread; it goes on to its end."""
+    go = threading.Event()
+    drive.transport.post(go.wait, lambda _result, _error: None)
+    running = asyncio.create_task(drive.execute(task))
+    await asyncio.sleep(0)
+    task.aborted = True
+    go.set()
+    await running
+
+
+async def test_an_aborted_command_keeps_no_deferred_error_to_itself(
+    load: Load, medium: FailingMedium
+) -> None:
+    """SAM-5 ABORT TASK: there is no response to carry the sense data, so it is still to be told."""
+    drive = await load(medium=medium)
+    await run(drive, WRITE, b"lost")
+    medium.sync_error = StorageFailedError("EIO")
+    await abort_while_it_runs(drive, Task(ALICE, SYNC.encode()))
+    assert await condition_of(drive, LoadUnload()) == DEFERRED
+
+
+async def test_an_aborted_unbuffered_write_keeps_no_deferred_error_to_itself(
+    load: Load, medium: FailingMedium
+) -> None:
+    """SSC-5 buffered mode 0 after mode 1: the records before it were answered."""
+    drive = await load(medium=medium)
+    await run(drive, WRITE, b"lost")
+    drive.buffered_mode = 0
+    medium.sync_error = StorageFailedError("EIO")
+    await abort_while_it_runs(drive, Task(ALICE, WRITE.encode(), data_out=Given(b"more")))
+    assert await condition_of(drive, LoadUnload()) == DEFERRED

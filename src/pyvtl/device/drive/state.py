@@ -114,7 +114,7 @@ class DriveState(LogicalUnit):
                 await self.settle()
             await super().execute(task)
         except (MediumError, OSError) as error:
-            sense = self.take_deferred_error(task.nexus) or sense_for(error)
+            sense = self.deferred_error_of(task) or sense_for(error)
             task.status = Status.CHECK_CONDITION
             task.sense = self.encode_sense(sense)
         finally:
@@ -150,6 +150,10 @@ class DriveState(LogicalUnit):
         if sense is not None:
             self._untold_failure = None
         return sense
+
+    def deferred_error_of(self, task: Task) -> Sense | None:
+        """As `take_deferred_error`; an aborted task has no response that could tell it."""
+        return None if task.aborted else self.take_deferred_error(task.nexus)
 
     def note_failure(self, tape: Tape) -> None:
         """Keep a deferred error for every nexus whose answered data is lost (SPC-5).
