@@ -284,3 +284,18 @@ async def test_an_aborted_unbuffered_write_keeps_no_deferred_error_to_itself(
     medium.sync_error = StorageFailedError("EIO")
     await abort_while_it_runs(drive, Task(ALICE, WRITE.encode(), data_out=Given(b"more")))
     assert await condition_of(drive, LoadUnload()) == DEFERRED
+
+
+async def test_the_library_is_told_when_an_unanswered_rewind_found_the_data_lost(
+    load: Load, medium: FailingMedium
+) -> None:
+    """SPC-5 Deferred errors: kept for who wrote is not yet told, and the cartridge stays once."""
+    drive = await load(medium=medium)
+    await run(drive, WRITE, b"lost")
+    medium.sync_error = StorageFailedError("EIO")
+    await run(drive, Rewind(immed=True))
+    drive.lose(ALICE)
+    with pytest.raises(StorageFailedError):
+        await drive.unload()
+    await drive.unload()
+    assert await condition_of(drive, bytes(6)) == DEFERRED

@@ -169,12 +169,15 @@ class DriveState(LogicalUnit):
             self._deferred.update((nexus, sense) for nexus in nexuses)
 
     def _defer(self, nexus: Nexus, error: Exception) -> None:
-        """A command that was answered before its end has failed."""
-        if self.take_deferred_error(nexus) is None and isinstance(error, CheckCondition):
-            sense = error.sense
-        else:
-            sense = sense_for(error)
-        self._deferred[nexus] = replace(sense, deferred=True)
+        """A command that was answered before its end has failed.
+
+        Data that is lost with it stays untold until `nexus` comes for its sense data.
+        """
+        if self._tape is not None:
+            self.note_failure(self._tape)
+        if nexus not in self._deferred:
+            sense = error.sense if isinstance(error, CheckCondition) else sense_for(error)
+            self._deferred[nexus] = replace(sense, deferred=True)
 
     def reset(self) -> None:
         """Modes go back to their defaults; what was answered stays, and so does the position."""
