@@ -31,7 +31,7 @@ from pyvtl.scsi.identity import DeviceType, Identity, Version
 from pyvtl.scsi.mode_page import ModePage, ModeParameters
 from pyvtl.scsi.nexus import Nexus
 from pyvtl.scsi.sense import CheckCondition, Sense, SenseKey, invalid_parameter
-from pyvtl.scsi.task import Status, Task
+from pyvtl.scsi.task import Status, Task, TaskAborted
 from pyvtl.scsi.unit import LogicalUnit
 
 CURRENT_DENSITY, NO_CHANGE = 0x00, 0x7F
@@ -106,12 +106,21 @@ class DriveState(LogicalUnit):
     # What LogicalUnit asks of a device
 
     async def execute(self, task: Task) -> None:
-        """As every unit does; never at the same time as a load or an unload by the library."""
+        """As every unit does; never at the same time as a load or an unload by the library.
+
+        What is aborted while it waits for its turn does not begin: it would reserve the drive for
+        a nexus that is lost, or take a unit attention that it has no response for.
+        """
         if not self.gate.enter():
             await self.gate.wait()
+            if task.aborted:
+                self.gate.leave()
+                raise TaskAborted
         try:
             if self._background is not None and not self.becoming_ready:
                 await self.settle()
+                if task.aborted:
+                    raise TaskAborted
             await super().execute(task)
         except (MediumError, OSError) as error:
             sense = self.deferred_error_of(task) or sense_for(error)
