@@ -12,6 +12,7 @@ from pyvtl.scsi.command import CommandTable
 from pyvtl.scsi.inquiry import PRIMARY_VPD_PAGES
 from pyvtl.scsi.log_page import LogPages
 from pyvtl.scsi.nexus import Nexus
+from pyvtl.scsi.sense import Asc, illegal_request
 
 
 def device_capabilities(drive: DriveState, nexus: Nexus) -> bytes:
@@ -63,13 +64,16 @@ class TapeDrive(DriveState):
             self.bay = self.barcode = None
             raise
 
-    async def unload(self) -> None:
+    async def unload(self, *, by_force: bool = False) -> None:
         """Make all durable and let the cartridge go; raises MediumError, and then keeps it.
 
         A failure that no initiator has been told of is raised once before the cartridge goes.
+        An initiator that prevents removal ends it in CheckCondition, unless it is done by force.
         """
         async with self.gate:
             await self.settle()
+            if self.removal_prevented and not by_force:
+                raise illegal_request(Asc.MEDIUM_REMOVAL_PREVENTED)
             if self.ready:
                 try:
                     await self.unthread()
@@ -105,9 +109,9 @@ class TapeDrive(DriveState):
         """
         try:
             if self.bay is not None:
-                await self.unload()
+                await self.unload(by_force=True)
         except MediumError:
-            await self.unload()
+            await self.unload(by_force=True)
             raise
         finally:
             await self.transport.close()
