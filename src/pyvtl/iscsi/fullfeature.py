@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import cycle
 
 from pyvtl.iscsi.buffers import Buffers
-from pyvtl.iscsi.codes import RESERVED_TAG, AsyncEvent, RejectReason
+from pyvtl.iscsi.codes import RESERVED_TAG, AsyncEvent, RejectReason, TaskManagementFunction
 from pyvtl.iscsi.command import Command, DataFailure, Outcome, TaskManagement
 from pyvtl.iscsi.events import DataReceived, Event
 from pyvtl.iscsi.framing import Frame
@@ -18,10 +18,11 @@ from pyvtl.iscsi.pdu import (
     NopIn,
     ReadyToTransfer,
     Reject,
+    ScsiCommand,
     TaskManagementResponse,
 )
 from pyvtl.iscsi.responding import send_outcome
-from pyvtl.iscsi.session import CommandWindow, Limits, Session
+from pyvtl.iscsi.session import CommandWindow, Limits, Session, serial_distance
 from pyvtl.iscsi.texts import TextExchange
 
 Delivery = Callable[[], None]
@@ -29,6 +30,11 @@ Delivery = Callable[[], None]
 
 PING_TAG = 0xFFFF_FFFE
 """The target transfer tag of our own pings; R2Ts use the numbers below it."""
+
+OF_THE_TARGET = frozenset(
+    {TaskManagementFunction.TARGET_WARM_RESET, TaskManagementFunction.TARGET_COLD_RESET}
+)
+"""Functions that end the tasks of all units."""
 
 
 class FullFeature:
@@ -131,6 +137,23 @@ class FullFeature:
             command.transfer.fail(final=False)
         if command.transfer is None or not command.transfer.expecting:
             self._forget(command)
+
+    def abandon_kept(self, request: TaskManagement) -> None:
+        """Of the tasks that a function ends, abandon those that the server has not got.
+
+        They have yet to have their turn, or are over but for data that was announced (4.2.3.3).
+        """
+        pdu, named = request.pdu, request.command
+        for command in list(self.commands.values()) if named is None else [named]:
+            if (pdu.function in OF_THE_TARGET or command.lun == pdu.lun) and (
+                command.outcome is not None or self._waits_before(command.pdu, pdu.cmd_sn)
+            ):
+                self.abandon(command)
+
+    def _waits_before(self, pdu: ScsiCommand, cmd_sn: int) -> bool:
+        """Whether a command waits for its turn, which comes before that of a later PDU."""
+        waits = not pdu.immediate and self.window.holds(pdu.cmd_sn)
+        return waits and serial_distance(cmd_sn, pdu.cmd_sn) > 0
 
     def finish(self, pdu: InitiatorPdu) -> None:
         """A command or request has had its answer: one more may come."""
