@@ -3,6 +3,7 @@
 `receiving.py` says what each PDU of the initiator does to it.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import cycle
 
@@ -41,7 +42,8 @@ class FullFeature:
     """A session on its one connection.
 
     `events` collects what the server is to hear of, `outgoing` what the initiator is to get.
-    `unanswered` counts immediate commands and requests, which no window bounds.
+    `unanswered` counts immediate commands and requests, which no window bounds, by kind: there is
+    always room for one that ends another (section 4.2.2.1).
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class FullFeature:
         self.buffers = Buffers()
         self.commands: dict[int, Command] = {}
         self.events: list[Event] = []
-        self.unanswered = 0
+        self.unanswered = Counter[type]()
         self.ended = False
         self._tags = cycle(range(1, PING_TAG))
 
@@ -158,7 +160,7 @@ class FullFeature:
     def finish(self, pdu: InitiatorPdu) -> None:
         """A command or request has had its answer: one more may come."""
         if pdu.immediate:
-            self.unanswered -= 1
+            self.unanswered[type(pdu)] -= 1
         else:
             self.window.end()
 
