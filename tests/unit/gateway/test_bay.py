@@ -14,7 +14,7 @@ from pyvtl.media.medium import Medium
 from pyvtl.media.memory import MemoryMedium
 from pyvtl.scsi.primary import PreventAllowMediumRemoval
 from tests.protocol.smc.library import ListJournal
-from tests.scsi_client import ALICE, BOB, introduce, run, sense_of
+from tests.scsi_client import ALICE, BOB, READY, introduce, run, sense_of
 from tests.tape_client import empty_drive
 
 
@@ -89,3 +89,29 @@ async def test_a_drive_that_prevents_removal_can_be_closed() -> None:
     await run(drive, PreventAllowMediumRemoval(prevent=1))
     await drive.close()
     assert drive.loaded is None
+
+
+async def test_a_tape_on_its_way_under_the_head_is_refused_when_it_is_there() -> None:
+    """SPC-5 02/04/03: another gateway took the tape while a host loaded it with IMMED."""
+    drive, go = empty_drive(), threading.Event()
+
+    def open_volume(barcode: str) -> Medium:
+        go.wait()
+        return MemoryMedium()
+
+    bay = DriveBay(drive, open_volume)
+    go.set()
+    await bay.load("MEM001L5")
+    drive.attentions.take(ALICE)
+    await run(drive, LoadUnload())
+    go.clear()
+    await run(drive, LoadUnload(load=True, immed=True))
+    await bay.refuse("MEM001L5")
+    go.set()
+    await drive.settle()
+    assert await sense_of(drive, READY) == "02/04/03"
+    await bay.unload()
+    await bay.load("MEM002L5")
+    drive.attentions.take(ALICE)
+    await run(drive, READY)
+    await drive.close()

@@ -62,6 +62,7 @@ class TapeDrive(DriveState):
             await self.thread()
         except BaseException:
             self.bay = self.barcode = None
+            self.refuses_tape = False
             raise
 
     async def unload(self, *, by_force: bool = False) -> None:
@@ -81,6 +82,7 @@ class TapeDrive(DriveState):
                     self.raise_untold_failure()
                     raise
             self.bay = self.barcode = None
+            self.refuses_tape = False
 
     async def protect(self, write_protected: bool) -> None:
         """Set or clear the write protection of the tape that is loaded, durably."""
@@ -96,11 +98,14 @@ class TapeDrive(DriveState):
             await self.tape.seal()
 
     async def refuse(self) -> None:
-        """Make durable what was written, and let no host use the tape until it is unloaded."""
+        """Make durable what was written, and let no host use the tape until it is unloaded.
+
+        A tape that is being loaded is refused as soon as it is there.
+        """
         try:
             await self.seal()
         finally:
-            self.refuses_tape = self._tape is not None
+            self.refuses_tape = self.bay is not None
 
     async def close(self) -> None:
         """Unload, if a cartridge is in, and end the thread; the drive is of no use afterwards.
