@@ -9,7 +9,7 @@ import pytest
 from pyvtl.device.drive.drive import TapeDrive
 from pyvtl.device.drive.erase import Erase6
 from pyvtl.device.drive.medium import LoadUnload
-from pyvtl.device.drive.position import ReadPositionShort, Rewind, Space6
+from pyvtl.device.drive.position import ReadPositionShort, Rewind, Space6, SpaceCode
 from pyvtl.device.drive.read import Read6
 from pyvtl.device.drive.write import Write6, WriteFilemarks6
 from pyvtl.media.medium import DamagedError, StorageFailedError, UnavailableError
@@ -299,3 +299,20 @@ async def test_the_library_is_told_when_an_unanswered_rewind_found_the_data_lost
         await drive.unload()
     await drive.unload()
     assert await condition_of(drive, bytes(6)) == DEFERRED
+
+
+async def test_space_to_end_of_data_repositions_the_tape(load: Load, medium: FailingMedium) -> None:
+    """SSC-5 SPACE, end-of-data: after a failed write an appending host goes on from there."""
+    drive = await load(medium=medium)
+    await run(drive, WRITE, b"kept")
+    await run(drive, SYNC)
+    medium.append_error = DamagedError("bad frame")
+    await run(drive, WRITE, b"lost")
+    assert await condition_of(drive, SYNC) == DEFERRED
+    medium.append_error = None
+    await run(drive, Space6(code=SpaceCode.END_OF_DATA))
+    await run(drive, WRITE, b"more")
+    await run(drive, SYNC)
+    await run(drive, Rewind())
+    read = Read6(transfer_length=4)
+    assert [await run(drive, read) for _ in range(2)] == [b"kept", b"more"]
