@@ -7,6 +7,7 @@ import pytest
 
 from pyvtl.device.drive.drive import TapeDrive
 from pyvtl.device.drive.position import Rewind
+from pyvtl.device.drive.read import Verify6
 from pyvtl.scsi.asc import Asc
 from pyvtl.scsi.cdb import Cdb
 from pyvtl.scsi.primary import PreventAllowMediumRemoval, Reserve6
@@ -51,3 +52,19 @@ async def test_while_a_rewind_with_immed_goes_on(load: Load, cdb: Cdb) -> None:
         await running
     assert (drive.reserved_by, drive.removal_prevented) == (None, False)
     assert await sense_of(drive, READY) == "06/2a/01"
+
+
+async def test_a_verify_of_the_whole_tape_ends_soon(load: Load) -> None:
+    """SAM-5 ABORT TASK: the answer does not wait for what could take hours."""
+    drive = await load(*[bytes(65536)] * 512, block_length=65536)
+    task = Task(ALICE, Verify6(fixed=True, verification_length=512).encode())
+    go = threading.Event()
+    drive.transport.post(go.wait, lambda _result, _error: None)
+    running = asyncio.create_task(drive.execute(task))
+    await asyncio.sleep(0)
+    task.aborted = True
+    go.set()
+    with pytest.raises(TaskAborted):
+        await running
+    assert drive.tape.position.object_number < 512
+    await run(drive, READY)
