@@ -231,6 +231,25 @@ async def test_a_half_received_write_never_happens(bench: Bench) -> None:
     assert bench.disk.contents[: len(PATTERN)] == bytes(len(PATTERN))
 
 
+async def test_a_write_that_fails_and_is_aborted_at_once_is_not_answered(bench: Bench) -> None:
+    """RFC 7143 section 11.5.1: its announced data is thrown away, and its tag is free again."""
+
+    def steps() -> list[int]:
+        with bench.login() as initiator:  # the first command ends with the unit attention
+            head = bytes([1, 0x21]) + bytes(14) + (7).to_bytes(4, "big") + BLOCK.to_bytes(4, "big")
+            numbers = initiator.cmd_sn.to_bytes(4, "big") + bytes(4)
+            initiator.cmd_sn += 1
+            initiator.next_tag = 8
+            initiator.socket.sendall(head + numbers + Write10(blocks=1).encode().ljust(16, b"\0"))
+            answer = initiator.task_management(ABORT_TASK, 7)
+            last = bytes([5, 0x80]) + bytes(14) + (7).to_bytes(4, "big") + b"\xff" * 4 + bytes(24)
+            initiator.send(last, bytes(BLOCK))
+            initiator.nop()
+            return [answer, *(pdu.opcode for pdu in initiator.unclaimed)]
+
+    assert await asyncio.to_thread(steps) == [COMPLETE]
+
+
 async def test_a_running_task_settles_before_its_abort_is_answered(bench: Bench) -> None:
     """SAM-5 ABORT TASK: the answer says that the task has no effect any more."""
 

@@ -31,11 +31,14 @@ class DriveBay:
         async with self._busy:
             await self.drive.load(partial(self._open_volume, barcode), barcode)
 
-    async def unload(self) -> None:
-        """Make durable what was written, and let the volume go.  Raises MediumError."""
+    async def unload(self, *, by_force: bool = False) -> None:
+        """Make durable what was written, and let the volume go.
+
+        Raises MediumError, and unless by force CheckCondition when an initiator prevents it.
+        """
         async with self._busy:
             if self.drive.loaded is not None:
-                await self.drive.unload()
+                await self.drive.unload(by_force=by_force)
 
     async def seal(self, barcode: str) -> None:
         """Let what is on the volume be copied, if it is in the drive.  Raises MediumError."""

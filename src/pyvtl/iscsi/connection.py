@@ -134,6 +134,10 @@ class Connection:
         """Task management ended this command: it gets no answer."""
         self._session().abandon(command)
 
+    def abandon_kept(self, request: TaskManagement) -> None:
+        """Abandon what the function ends of commands that have not begun or wait for data only."""
+        self._session().abandon_kept(request)
+
     def respond_task_management(self, request: TaskManagement, response: int) -> None:
         """Answer a task management request with a TaskManagementResult."""
         self._session().respond_task_management(request, response)

@@ -3,11 +3,12 @@
 `receiving.py` says what each PDU of the initiator does to it.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import cycle
 
 from pyvtl.iscsi.buffers import Buffers
-from pyvtl.iscsi.codes import RESERVED_TAG, AsyncEvent, RejectReason
+from pyvtl.iscsi.codes import RESERVED_TAG, AsyncEvent, RejectReason, TaskManagementFunction
 from pyvtl.iscsi.command import Command, DataFailure, Outcome, TaskManagement
 from pyvtl.iscsi.events import DataReceived, Event
 from pyvtl.iscsi.framing import Frame
@@ -18,10 +19,11 @@ from pyvtl.iscsi.pdu import (
     NopIn,
     ReadyToTransfer,
     Reject,
+    ScsiCommand,
     TaskManagementResponse,
 )
 from pyvtl.iscsi.responding import send_outcome
-from pyvtl.iscsi.session import CommandWindow, Limits, Session
+from pyvtl.iscsi.session import CommandWindow, Limits, Session, serial_distance
 from pyvtl.iscsi.texts import TextExchange
 
 Delivery = Callable[[], None]
@@ -30,12 +32,18 @@ Delivery = Callable[[], None]
 PING_TAG = 0xFFFF_FFFE
 """The target transfer tag of our own pings; R2Ts use the numbers below it."""
 
+OF_THE_TARGET = frozenset(
+    {TaskManagementFunction.TARGET_WARM_RESET, TaskManagementFunction.TARGET_COLD_RESET}
+)
+"""Functions that end the tasks of all units."""
+
 
 class FullFeature:
     """A session on its one connection.
 
     `events` collects what the server is to hear of, `outgoing` what the initiator is to get.
-    `unanswered` counts immediate commands and requests, which no window bounds.
+    `unanswered` counts immediate commands and requests, which no window bounds, by kind: there is
+    always room for one that ends another (section 4.2.2.1).
     """
 
     def __init__(
@@ -56,7 +64,7 @@ class FullFeature:
         self.buffers = Buffers()
         self.commands: dict[int, Command] = {}
         self.events: list[Event] = []
-        self.unanswered = 0
+        self.unanswered = Counter[type]()
         self.ended = False
         self._tags = cycle(range(1, PING_TAG))
 
@@ -132,10 +140,27 @@ class FullFeature:
         if command.transfer is None or not command.transfer.expecting:
             self._forget(command)
 
+    def abandon_kept(self, request: TaskManagement) -> None:
+        """Of the tasks that a function ends, abandon those that the server has not got.
+
+        They have yet to have their turn, or are over but for data that was announced (4.2.3.3).
+        """
+        pdu, named = request.pdu, request.command
+        for command in list(self.commands.values()) if named is None else [named]:
+            if (pdu.function in OF_THE_TARGET or command.lun == pdu.lun) and (
+                command.outcome is not None or self._waits_before(command.pdu, pdu.cmd_sn)
+            ):
+                self.abandon(command)
+
+    def _waits_before(self, pdu: ScsiCommand, cmd_sn: int) -> bool:
+        """Whether a command waits for its turn, which comes before that of a later PDU."""
+        waits = not pdu.immediate and self.window.holds(pdu.cmd_sn)
+        return waits and serial_distance(cmd_sn, pdu.cmd_sn) > 0
+
     def finish(self, pdu: InitiatorPdu) -> None:
         """A command or request has had its answer: one more may come."""
         if pdu.immediate:
-            self.unanswered -= 1
+            self.unanswered[type(pdu)] -= 1
         else:
             self.window.end()
 

@@ -105,9 +105,9 @@ def take_turn(phase: FullFeature, pdu: Numbered, delivery: Delivery) -> None:
     """Deliver now what is immediate or next by CmdSN; outside the window it never came."""
     window = phase.window
     if pdu.immediate:
-        if phase.unanswered >= phase.limits.immediate_commands:
+        if phase.unanswered[type(pdu)] >= phase.limits.immediate_commands:
             raise ProtocolError("too many", RejectReason.TOO_MANY_IMMEDIATE_COMMANDS)
-        phase.unanswered += 1
+        phase.unanswered[type(pdu)] += 1
         delivery()
     elif window.admits(pdu.cmd_sn):
         for deliver in window.put(pdu.cmd_sn, delivery):

@@ -72,6 +72,10 @@ class CommandWindow(Generic[T]):
         width = serial_distance(self.max_cmd_sn, self.exp_cmd_sn)
         return ahead <= width and cmd_sn not in self._waiting
 
+    def holds(self, cmd_sn: int) -> bool:
+        """Whether a command of this number is here and waits for those before it."""
+        return cmd_sn in self._waiting
+
     def passes(self, cmd_sn: int) -> bool:
         """Whether a command that the window admits is next and alone; then its turn is over.
 

@@ -83,7 +83,6 @@ class DataOutTransfer:
     def want(self, length: int) -> None:
         """The logical unit needs the first `length` bytes."""
         self.wanted = min(length, self._expected_length)
-        self._reserve(self.wanted)
 
     def solicit(self, tags: Iterator[int]) -> Iterator[Solicitation]:
         """The R2Ts to send now, each with a fresh tag; none while unsolicited data is coming."""
@@ -106,7 +105,8 @@ class DataOutTransfer:
             self._check(pdu)
         except ProtocolError:
             return None
-        self._reserve(self.received + pdu.data_length)
+        # Here alone the buffer may move: at any other time data may be on its way into it.
+        self._reserve(max(self.received + pdu.data_length, self.wanted or 0))
         return self.room[self.received : self.received + pdu.data_length]
 
     def accept(self, pdu: DataOut) -> None:

@@ -61,6 +61,7 @@ def manage(
         )
         initiator.flush()
         return
+    initiator.connection.abandon_kept(request)
     task_sets = [execution.task_set(unit) for unit in units]
     unsettled = len(task_sets)
 

@@ -67,8 +67,12 @@ class TaskSet(Generic[J]):
     def abort(self, chosen: Callable[[J], bool]) -> list[J]:
         """Abort the chosen jobs: those that wait vanish, the running one gets no answer.
 
-        `when_settled` tells when none of them can have an effect any more.
+        `when_settled` tells when none of them can have an effect any more.  A job that has come to
+        its end is answered: what it tells of, it has taken from the unit.
         """
+        if self._running is not None and self._runner is not None and self._runner.done():
+            self._runner = None
+            self._end(self._running)
         aborted = [job for job in self.jobs() if chosen(job)]
         for job in aborted:
             job.aborted = True
@@ -114,8 +118,9 @@ class TaskSet(Generic[J]):
             self._runner.add_done_callback(partial(self._ran, job))
 
     def _ran(self, job: J, runner: asyncio.Task[None]) -> None:
-        self._runner = None
-        self._end(job)
+        if self._runner is runner:
+            self._runner = None
+            self._end(job)
         self._go_on()
 
     def _end(self, job: J) -> None:

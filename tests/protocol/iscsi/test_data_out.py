@@ -235,3 +235,18 @@ def test_a_command_that_the_keys_forbid_is_rejected(
     assert wire.send(replace(write(1024), **fields), data) == []
     assert wire.take_one(Reject)[0].reason == reason
     wire.command(write(512, cmd_sn=2))
+
+
+def test_data_on_its_way_into_the_buffer_stays_there_when_more_is_wanted() -> None:
+    """Section 11.7: the command may begin while half of an unsolicited Data-Out is there."""
+    keys = {"InitialR2T": "No", "ImmediateData": "No", "FirstBurstLength": "16384"}
+    length = 2 << 20
+    wire = logged_in(keys)
+    command = wire.command(write(length, final=False))
+    raw = frame(data_out(0, len(DATA), RESERVED_TAG), DATA)
+    assert wire.feed(raw[:1000]) == []
+    assert not wire.connection.solicit(command, length)
+    wire.feed(raw[1000:])
+    r2t, _ = wire.take_one(ReadyToTransfer)
+    assert (r2t.buffer_offset, r2t.desired_data_transfer_length) == (16384, 262144)
+    assert command.data() == DATA

@@ -16,6 +16,7 @@ from pyvtl.iscsi.codes import (
     TaskManagementFunction,
     TaskManagementResult,
 )
+from pyvtl.iscsi.command import Command, Outcome
 from pyvtl.iscsi.events import (
     CommandReceived,
     ConnectionEnded,
@@ -24,6 +25,7 @@ from pyvtl.iscsi.events import (
 )
 from pyvtl.iscsi.pdu import (
     AsynchronousMessage,
+    DataOut,
     InitiatorPdu,
     LoginRequest,
     LoginResponse,
@@ -33,6 +35,7 @@ from pyvtl.iscsi.pdu import (
     NopOut,
     Reject,
     ScsiCommand,
+    ScsiResponse,
     SnackRequest,
     TaskManagementRequest,
     TaskManagementResponse,
@@ -250,6 +253,86 @@ def test_a_task_that_has_yet_to_come_is_aborted_by_its_number() -> None:
     late = ScsiCommand(final=True, lun=LUN, initiator_task_tag=7, cmd_sn=1)
     assert wire.send(late) == []
     wire.command(ScsiCommand(final=True, lun=LUN, initiator_task_tag=8, cmd_sn=2))
+
+
+def manage(wire: Wire, pdu: TaskManagementRequest) -> None:
+    """What the server does with a function when it has none of the tasks."""
+    (event,) = wire.send(pdu)
+    assert isinstance(event, TaskManagementReceived)
+    wire.connection.abandon_kept(event.request)
+    wire.connection.respond_task_management(event.request, TaskManagementResult.FUNCTION_COMPLETE)
+
+
+def test_a_task_that_waits_for_those_before_it_is_aborted() -> None:
+    """Section 11.5.1: it is here, but its turn has not come; it never does."""
+    wire = logged_in()
+    wire.send(ScsiCommand(final=True, lun=LUN, initiator_task_tag=7, cmd_sn=2))
+    manage(wire, management(TaskManagementFunction.ABORT_TASK, referenced_task_tag=7, cmd_sn=3))
+    pdu, _ = wire.take_one(TaskManagementResponse)
+    assert (pdu.response, pdu.exp_cmd_sn) == (TaskManagementResult.FUNCTION_COMPLETE, 1)
+    first = wire.command(ScsiCommand(final=True, lun=LUN, initiator_task_tag=8, cmd_sn=1))
+    assert first.tag == 8
+    wire.command(ScsiCommand(final=True, lun=LUN, initiator_task_tag=7, cmd_sn=3))
+
+
+def ended_with_data_to_come(wire: Wire) -> Command:
+    """A write that has failed, whose unsolicited data is still on its way."""
+    write = ScsiCommand(
+        write=True, lun=LUN, initiator_task_tag=7, expected_data_transfer_length=512, cmd_sn=1
+    )
+    command = wire.command(write)
+    wire.connection.respond(command, Outcome(status=2))
+    assert wire.take() == []
+    return command
+
+
+LAST_DATA = DataOut(final=True, initiator_task_tag=7, target_transfer_tag=RESERVED_TAG)
+
+
+def test_a_task_that_has_ended_but_has_data_to_come_is_aborted() -> None:
+    """Section 11.5.1: after FUNCTION COMPLETE there is no response of the task."""
+    wire = logged_in({"InitialR2T": "No"})
+    ended_with_data_to_come(wire)
+    manage(wire, management(TaskManagementFunction.ABORT_TASK, referenced_task_tag=7, cmd_sn=2))
+    assert wire.take_one(TaskManagementResponse)[0].response == 0
+    assert wire.send(LAST_DATA, bytes(512)) == []
+    assert wire.take() == []
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        TaskManagementFunction.ABORT_TASK_SET,
+        TaskManagementFunction.CLEAR_TASK_SET,
+        TaskManagementFunction.LOGICAL_UNIT_RESET,
+        TaskManagementFunction.TARGET_WARM_RESET,
+    ],
+)
+def test_functions_for_all_tasks_end_those_of_this_session_that_no_server_has(
+    function: TaskManagementFunction,
+) -> None:
+    """Section 4.2.3.3: what waits for its turn, and what has only its data to come."""
+    wire = logged_in({"InitialR2T": "No"})
+    ended_with_data_to_come(wire)
+    waiting = ScsiCommand(final=True, lun=LUN, initiator_task_tag=8, cmd_sn=3)
+    wire.send(waiting)
+    manage(wire, management(function, cmd_sn=4))
+    assert wire.take_one(TaskManagementResponse)[0].max_cmd_sn == 34
+    assert wire.send(LAST_DATA, bytes(512)) == []
+    assert wire.take() == []
+    assert wire.command(replace(waiting, initiator_task_tag=9, cmd_sn=2)).tag == 9
+    assert wire.command(replace(waiting, initiator_task_tag=7, cmd_sn=4)).tag == 7
+
+
+def test_functions_for_all_tasks_leave_other_units_alone() -> None:
+    """Section 11.5.1 LOGICAL UNIT RESET: the tasks of that unit."""
+    wire = logged_in({"InitialR2T": "No"})
+    ended_with_data_to_come(wire)
+    function = TaskManagementFunction.LOGICAL_UNIT_RESET
+    manage(wire, replace(management(function, cmd_sn=2), lun=bytes(8)))
+    wire.take_one(TaskManagementResponse)
+    wire.send(LAST_DATA, bytes(512))
+    assert wire.take_one(ScsiResponse)[0].status == 2
 
 
 # Logout, and messages of ours

@@ -1,11 +1,22 @@
 """CmdSN, ExpCmdSN, MaxCmdSN and task tags (RFC 7143 section 4.2.2)."""
 
-from pyvtl.iscsi.codes import RejectReason
+import pytest
+
+from pyvtl.iscsi.codes import Opcode, RejectReason
 from pyvtl.iscsi.command import Outcome
-from pyvtl.iscsi.events import CommandReceived, Event
-from pyvtl.iscsi.pdu import Reject, ScsiCommand, ScsiResponse
+from pyvtl.iscsi.events import CommandReceived, Event, TaskManagementReceived
+from pyvtl.iscsi.pdu import (
+    InitiatorPdu,
+    LogoutRequest,
+    NopOut,
+    Reject,
+    ScsiCommand,
+    ScsiResponse,
+    TaskManagementRequest,
+    TextRequest,
+)
 from pyvtl.iscsi.session import CommandWindow, Limits
-from tests.iscsi_wire import logged_in
+from tests.iscsi_wire import logged_in, opcodes
 
 
 def command(cmd_sn: int, tag: int | None = None, *, immediate: bool = False) -> ScsiCommand:
@@ -72,6 +83,26 @@ def test_too_many_immediate_commands_are_rejected() -> None:
     wire.command(command(1, tag=50, immediate=True))
     assert wire.send(command(1, tag=51, immediate=True)) == []
     assert wire.take_one(Reject)[0].reason == RejectReason.TOO_MANY_IMMEDIATE_COMMANDS
+
+
+@pytest.mark.parametrize(
+    "pdu",
+    [
+        NopOut(immediate=True, initiator_task_tag=60, cmd_sn=1),
+        TextRequest(immediate=True, final=True, initiator_task_tag=60, cmd_sn=1),
+        LogoutRequest(immediate=True, initiator_task_tag=60, cmd_sn=1),
+        TaskManagementRequest(immediate=True, function=5, initiator_task_tag=60, cmd_sn=1),
+    ],
+    ids=lambda pdu: type(pdu).__name__,
+)
+def test_immediate_commands_keep_no_other_immediate_request_out(pdu: InitiatorPdu) -> None:
+    """Section 4.2.2.1: one of each, task management or not, is taken at any time."""
+    wire = logged_in(limits=Limits(immediate_commands=1))
+    wire.command(command(1, tag=50, immediate=True))
+    events = wire.send(pdu)
+    assert Opcode.REJECT not in opcodes(wire.take())
+    if isinstance(pdu, TaskManagementRequest):
+        assert isinstance(events[0], TaskManagementReceived)
 
 
 def test_a_task_tag_in_use_is_rejected() -> None:

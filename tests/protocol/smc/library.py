@@ -42,7 +42,7 @@ class EmptyBay:
             raise self.failure
         self.loaded = barcode
 
-    async def unload(self) -> None:
+    async def unload(self, *, by_force: bool = False) -> None:
         if self.failure is not None:
             raise self.failure
         self.loaded = None

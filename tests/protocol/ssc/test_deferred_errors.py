@@ -1,12 +1,15 @@
 """Failures after GOOD, SPC-5 Deferred errors: told once, never swallowed, never written over."""
 
+import asyncio
+import threading
 from dataclasses import replace
 
 import pytest
 
+from pyvtl.device.drive.drive import TapeDrive
 from pyvtl.device.drive.erase import Erase6
 from pyvtl.device.drive.medium import LoadUnload
-from pyvtl.device.drive.position import ReadPositionShort, Rewind, Space6
+from pyvtl.device.drive.position import ReadPositionShort, Rewind, Space6, SpaceCode
 from pyvtl.device.drive.read import Read6
 from pyvtl.device.drive.write import Write6, WriteFilemarks6
 from pyvtl.media.medium import DamagedError, StorageFailedError, UnavailableError
@@ -14,6 +17,7 @@ from pyvtl.scsi.asc import Asc
 from pyvtl.scsi.cdb import Cdb
 from pyvtl.scsi.nexus import Nexus
 from pyvtl.scsi.sense import Sense, SenseKey
+from pyvtl.scsi.task import Given, Task
 from tests.failing_media import FailingMedium
 from tests.protocol.ssc.conftest import Load
 from tests.scsi_client import ALICE, BOB, introduce, run, sense_of
@@ -246,3 +250,69 @@ async def test_what_is_out_of_reach_aborts_the_command_and_breaks_nothing(
     assert await run(drive, read) == b"kept"
     assert drive.read_errors == 0
     await run(drive, WRITE, b"more")
+
+
+async def abort_while_it_runs(drive: TapeDrive, task: Task) -> None:
+    """Task management marks a task that waits for the drive's thread; it goes on to its end."""
+    go = threading.Event()
+    drive.transport.post(go.wait, lambda _result, _error: None)
+    running = asyncio.create_task(drive.execute(task))
+    await asyncio.sleep(0)
+    task.aborted = True
+    go.set()
+    await running
+
+
+async def test_an_aborted_command_keeps_no_deferred_error_to_itself(
+    load: Load, medium: FailingMedium
+) -> None:
+    """SAM-5 ABORT TASK: there is no response to carry the sense data, so it is still to be told."""
+    drive = await load(medium=medium)
+    await run(drive, WRITE, b"lost")
+    medium.sync_error = StorageFailedError("EIO")
+    await abort_while_it_runs(drive, Task(ALICE, SYNC.encode()))
+    assert await condition_of(drive, LoadUnload()) == DEFERRED
+
+
+async def test_an_aborted_unbuffered_write_keeps_no_deferred_error_to_itself(
+    load: Load, medium: FailingMedium
+) -> None:
+    """SSC-5 buffered mode 0 after mode 1: the records before it were answered."""
+    drive = await load(medium=medium)
+    await run(drive, WRITE, b"lost")
+    drive.buffered_mode = 0
+    medium.sync_error = StorageFailedError("EIO")
+    await abort_while_it_runs(drive, Task(ALICE, WRITE.encode(), data_out=Given(b"more")))
+    assert await condition_of(drive, LoadUnload()) == DEFERRED
+
+
+async def test_the_library_is_told_when_an_unanswered_rewind_found_the_data_lost(
+    load: Load, medium: FailingMedium
+) -> None:
+    """SPC-5 Deferred errors: kept for who wrote is not yet told, and the cartridge stays once."""
+    drive = await load(medium=medium)
+    await run(drive, WRITE, b"lost")
+    medium.sync_error = StorageFailedError("EIO")
+    await run(drive, Rewind(immed=True))
+    drive.lose(ALICE)
+    with pytest.raises(StorageFailedError):
+        await drive.unload()
+    await drive.unload()
+    assert await condition_of(drive, bytes(6)) == DEFERRED
+
+
+async def test_space_to_end_of_data_repositions_the_tape(load: Load, medium: FailingMedium) -> None:
+    """SSC-5 SPACE, end-of-data: after a failed write an appending host goes on from there."""
+    drive = await load(medium=medium)
+    await run(drive, WRITE, b"kept")
+    await run(drive, SYNC)
+    medium.append_error = DamagedError("bad frame")
+    await run(drive, WRITE, b"lost")
+    assert await condition_of(drive, SYNC) == DEFERRED
+    medium.append_error = None
+    await run(drive, Space6(code=SpaceCode.END_OF_DATA))
+    await run(drive, WRITE, b"more")
+    await run(drive, SYNC)
+    await run(drive, Rewind())
+    read = Read6(transfer_length=4)
+    assert [await run(drive, read) for _ in range(2)] == [b"kept", b"more"]

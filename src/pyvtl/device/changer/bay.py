@@ -26,6 +26,9 @@ class Bay(Protocol):
         """Open the volume and make the drive ready with it."""
         ...
 
-    async def unload(self) -> None:
-        """Make durable what was written, and let the volume go; without one: do nothing."""
+    async def unload(self, *, by_force: bool = False) -> None:
+        """Make durable what was written, and let the volume go; without one: do nothing.
+
+        An initiator may prevent that until the last moment, except when it is done by force.
+        """
         ...

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
+from functools import partial
 from typing import Final
 
 import structlog
@@ -144,7 +145,7 @@ class Transport:
     async def _fill_bays(self, arriving: Mapping[str, Bay], undo: AsyncExitStack) -> None:
         for barcode, bay in arriving.items():
             await bay.load(barcode)
-            undo.push_async_callback(_attempt, bay.unload)
+            undo.push_async_callback(_attempt, partial(bay.unload, by_force=True))
 
 
 async def _attempt(action: Callable[..., Awaitable[None]], *arguments: str) -> None:

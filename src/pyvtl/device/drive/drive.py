@@ -12,6 +12,7 @@ from pyvtl.scsi.command import CommandTable
 from pyvtl.scsi.inquiry import PRIMARY_VPD_PAGES
 from pyvtl.scsi.log_page import LogPages
 from pyvtl.scsi.nexus import Nexus
+from pyvtl.scsi.sense import Asc, illegal_request
 
 
 def device_capabilities(drive: DriveState, nexus: Nexus) -> bytes:
@@ -61,15 +62,19 @@ class TapeDrive(DriveState):
             await self.thread()
         except BaseException:
             self.bay = self.barcode = None
+            self.refuses_tape = False
             raise
 
-    async def unload(self) -> None:
+    async def unload(self, *, by_force: bool = False) -> None:
         """Make all durable and let the cartridge go; raises MediumError, and then keeps it.
 
         A failure that no initiator has been told of is raised once before the cartridge goes.
+        An initiator that prevents removal ends it in CheckCondition, unless it is done by force.
         """
         async with self.gate:
             await self.settle()
+            if self.removal_prevented and not by_force:
+                raise illegal_request(Asc.MEDIUM_REMOVAL_PREVENTED)
             if self.ready:
                 try:
                     await self.unthread()
@@ -77,6 +82,7 @@ class TapeDrive(DriveState):
                     self.raise_untold_failure()
                     raise
             self.bay = self.barcode = None
+            self.refuses_tape = False
 
     async def protect(self, write_protected: bool) -> None:
         """Set or clear the write protection of the tape that is loaded, durably."""
@@ -92,11 +98,14 @@ class TapeDrive(DriveState):
             await self.tape.seal()
 
     async def refuse(self) -> None:
-        """Make durable what was written, and let no host use the tape until it is unloaded."""
+        """Make durable what was written, and let no host use the tape until it is unloaded.
+
+        A tape that is being loaded is refused as soon as it is there.
+        """
         try:
             await self.seal()
         finally:
-            self.refuses_tape = self._tape is not None
+            self.refuses_tape = self.bay is not None
 
     async def close(self) -> None:
         """Unload, if a cartridge is in, and end the thread; the drive is of no use afterwards.
@@ -105,9 +114,9 @@ class TapeDrive(DriveState):
         """
         try:
             if self.bay is not None:
-                await self.unload()
+                await self.unload(by_force=True)
         except MediumError:
-            await self.unload()
+            await self.unload(by_force=True)
             raise
         finally:
             await self.transport.close()

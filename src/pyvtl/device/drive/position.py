@@ -152,7 +152,7 @@ async def space(drive: DriveState, task: Task, cdb: Space6 | Space16) -> None:
         raise invalid_field(cdb, "parameter_list_length")
     tape = drive.tape
     if cdb.code == SpaceCode.END_OF_DATA:
-        if not tape.at_end_of_writing:
+        if not tape.at_end_of_writing or tape.writer_failure is not None:
             await tape.locate_end(tape.position.partition)
         return
     if cdb.count:

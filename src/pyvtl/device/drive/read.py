@@ -5,13 +5,12 @@ from dataclasses import replace
 from pyvtl.device.drive.read_ahead import Found
 from pyvtl.device.drive.settings import MAXIMUM_BLOCK_LENGTH
 from pyvtl.device.drive.state import DriveState, sense_for
-from pyvtl.device.drive.tape import Tape
 from pyvtl.device.drive.write import LONGEST_TRANSFER
 from pyvtl.media.medium import EndOfData, Filemark, MediumError, Record, UnavailableError
 from pyvtl.scsi.asc import Asc
 from pyvtl.scsi.cdb import Annotated, Cdb, bit, octets
 from pyvtl.scsi.sense import CheckCondition, Sense, SenseKey, invalid_field
-from pyvtl.scsi.task import Task
+from pyvtl.scsi.task import Task, TaskAborted
 from pyvtl.wire.layout import Buffer, Structure
 
 
@@ -63,7 +62,7 @@ async def read_6(drive: DriveState, task: Task, cdb: Read6) -> None:
             raise invalid_field(cdb, "transfer_length")
         data: list[Buffer] = []
         task.data_in = data
-        await _read_fixed(drive, cdb.transfer_length, data)
+        await _read_fixed(drive, task, cdb.transfer_length, data)
     elif cdb.transfer_length:
         await _read_variable(drive, task, cdb)
 
@@ -75,9 +74,9 @@ async def verify_6(drive: DriveState, task: Task, cdb: Verify6) -> None:
     if cdb.fixed:
         if not drive.block_length:
             raise invalid_field(cdb, "fixed")
-        await _read_fixed(drive, cdb.verification_length, None)
+        await _read_fixed(drive, task, cdb.verification_length, None)
     elif cdb.verification_length:
-        record = await _record(drive, drive.tape, drive.tape.next(), cdb.verification_length)
+        record = await _record(drive, task, drive.tape.next(), cdb.verification_length)
         if record.size != cdb.verification_length:
             raise _incorrect_length(cdb.verification_length - record.size)
 
@@ -93,14 +92,14 @@ async def _read_variable(drive: DriveState, task: Task, cdb: Read6) -> None:
     asked = cdb.transfer_length
     record = drive.tape.next()
     if not isinstance(record, Record):
-        record = await _record(drive, drive.tape, record, asked)
+        record = await _record(drive, task, record, asked)
     task.data_in = record.data if record.size <= asked else _cut(record, asked)
     silent = cdb.sili and (record.size < asked or not drive.block_length)
     if record.size != asked and not silent:
         raise _incorrect_length(asked - record.size)
 
 
-async def _read_fixed(drive: DriveState, count: int, data: list[Buffer] | None) -> None:
+async def _read_fixed(drive: DriveState, task: Task, count: int, data: list[Buffer] | None) -> None:
     """Add `count` records to `data`; what ends it early says how many are missing."""
     size = drive.block_length
     tape = drive.tape
@@ -110,7 +109,7 @@ async def _read_fixed(drive: DriveState, count: int, data: list[Buffer] | None) 
         if not taken:
             record = tape.next()
             if not isinstance(record, Record):
-                record = await _record(drive, tape, record, missing)
+                record = await _record(drive, task, record, missing)
             if record.size != size:
                 if data is not None:
                     data += record.data if record.size <= size else _cut(record, size)
@@ -122,13 +121,13 @@ async def _read_fixed(drive: DriveState, count: int, data: list[Buffer] | None) 
         missing -= len(taken)
 
 
-async def _record(drive: DriveState, tape: Tape, found: Found | None, missing: int) -> Record:
+async def _record(drive: DriveState, task: Task, found: Found | None, missing: int) -> Record:
     """The record that was found, or is found when it is not yet here.
 
     A filemark, the end of data and damage are raised with the residual.
     """
     if found is None:
-        found = await _fetch(drive, tape, missing)
+        found = await _fetch(drive, task, missing)
     match found:
         case Record():
             return found
@@ -142,7 +141,9 @@ async def _record(drive: DriveState, tape: Tape, found: Found | None, missing: i
             )
 
 
-async def _fetch(drive: DriveState, tape: Tape, missing: int) -> Found:
+async def _fetch(drive: DriveState, task: Task, missing: int) -> Found:
+    """Wait for the next object.  A task that is aborted meanwhile ends here: VERIFY may be long."""
+    tape = drive.tape
     try:
         await tape.fetch()
     except MediumError as error:
@@ -150,6 +151,8 @@ async def _fetch(drive: DriveState, tape: Tape, missing: int) -> Found:
             raise
         drive.read_errors += not isinstance(error, UnavailableError)
         raise CheckCondition(replace(sense_for(error), information=missing)) from error
+    if task.aborted:
+        raise TaskAborted
     found = tape.next()
     assert found is not None, "something was fetched"
     return found

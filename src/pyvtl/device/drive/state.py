@@ -31,7 +31,7 @@ from pyvtl.scsi.identity import DeviceType, Identity, Version
 from pyvtl.scsi.mode_page import ModePage, ModeParameters
 from pyvtl.scsi.nexus import Nexus
 from pyvtl.scsi.sense import CheckCondition, Sense, SenseKey, invalid_parameter
-from pyvtl.scsi.task import Status, Task
+from pyvtl.scsi.task import Status, Task, TaskAborted
 from pyvtl.scsi.unit import LogicalUnit
 
 CURRENT_DENSITY, NO_CHANGE = 0x00, 0x7F
@@ -106,15 +106,24 @@ class DriveState(LogicalUnit):
     # What LogicalUnit asks of a device
 
     async def execute(self, task: Task) -> None:
-        """As every unit does; never at the same time as a load or an unload by the library."""
+        """As every unit does; never at the same time as a load or an unload by the library.
+
+        What is aborted while it waits for its turn does not begin: it would reserve the drive for
+        a nexus that is lost, or take a unit attention that it has no response for.
+        """
         if not self.gate.enter():
             await self.gate.wait()
+            if task.aborted:
+                self.gate.leave()
+                raise TaskAborted
         try:
             if self._background is not None and not self.becoming_ready:
                 await self.settle()
+                if task.aborted:
+                    raise TaskAborted
             await super().execute(task)
         except (MediumError, OSError) as error:
-            sense = self.take_deferred_error(task.nexus) or sense_for(error)
+            sense = self.deferred_error_of(task) or sense_for(error)
             task.status = Status.CHECK_CONDITION
             task.sense = self.encode_sense(sense)
         finally:
@@ -151,6 +160,10 @@ class DriveState(LogicalUnit):
             self._untold_failure = None
         return sense
 
+    def deferred_error_of(self, task: Task) -> Sense | None:
+        """As `take_deferred_error`; an aborted task has no response that could tell it."""
+        return None if task.aborted else self.take_deferred_error(task.nexus)
+
     def note_failure(self, tape: Tape) -> None:
         """Keep a deferred error for every nexus whose answered data is lost (SPC-5).
 
@@ -165,12 +178,15 @@ class DriveState(LogicalUnit):
             self._deferred.update((nexus, sense) for nexus in nexuses)
 
     def _defer(self, nexus: Nexus, error: Exception) -> None:
-        """A command that was answered before its end has failed."""
-        if self.take_deferred_error(nexus) is None and isinstance(error, CheckCondition):
-            sense = error.sense
-        else:
-            sense = sense_for(error)
-        self._deferred[nexus] = replace(sense, deferred=True)
+        """A command that was answered before its end has failed.
+
+        Data that is lost with it stays untold until `nexus` comes for its sense data.
+        """
+        if self._tape is not None:
+            self.note_failure(self._tape)
+        if nexus not in self._deferred:
+            sense = error.sense if isinstance(error, CheckCondition) else sense_for(error)
+            self._deferred[nexus] = replace(sense, deferred=True)
 
     def reset(self) -> None:
         """Modes go back to their defaults; what was answered stays, and so does the position."""

@@ -75,7 +75,7 @@ async def _store(drive: DriveState, task: Task, missing: int) -> None:
     try:
         await drive.tape.sync()
     except MediumError as error:
-        drive.take_deferred_error(task.nexus)
+        drive.deferred_error_of(task)
         raise CheckCondition(replace(sense_for(error), information=missing)) from error
 
 
