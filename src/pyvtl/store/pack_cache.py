@@ -5,7 +5,6 @@ file of its own, and the outlines of packs.  Nothing there is synced, because wh
 proves each frame.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,26 +14,24 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
 
+from pyvtl.store.cache_names import CACHE, OUTLINE, key_of, name_of
 from pyvtl.store.cache_space import CacheSpace, Entry, Key
 from pyvtl.store.errors import DamageError
 from pyvtl.store.eviction import mark_evicted, outline_at
 from pyvtl.store.files import FileLayer, read_file, write_all
 from pyvtl.store.leases import SEGMENT, Leases
-from pyvtl.store.outline import OUTLINE_SUFFIX, Outline, decode_outline, prove
+from pyvtl.store.outline import Outline, decode_outline, prove
 from pyvtl.store.pack_source import NoSource, PackSource
 from pyvtl.store.recovery import Footer
 from pyvtl.store.references import packs_in
 from pyvtl.store.repository import TAPES
 from pyvtl.store.stored import StoredPack, StoredRows
 
-CACHE = "cache"
 CHUNK: Final = 4 << 20
 """What is fetched of a pack at a time."""
 AHEAD: Final = 4
 """How many pieces are on their way before a tape that is read in sequence needs them."""
 PAGE: Final = 4096
-OUTLINE: Final = -1
-NAME = re.compile(rf"([0-9a-f]{{32}})(-[0-9]+|{OUTLINE_SUFFIX})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +252,7 @@ class PackCache:
         """Count what is here, the oldest first; what nobody knows is deleted."""
         found: list[tuple[float, Key, Entry]] = []
         for name in self._files.listdir(self._folder):
-            key, path = _key_of(name), self._folder / name
+            key, path = key_of(name), self._folder / name
             if key is None or self.rows.find(key[0]) is None:
                 self._files.unlink(path)
             else:
@@ -282,8 +279,7 @@ class PackCache:
             self._space.add(key, entry)
 
     def _path(self, key: Key) -> Path:
-        part = OUTLINE_SUFFIX if key[1] == OUTLINE else f"-{key[1]}"
-        return self._folder / f"{key[0].hex()}{part}"
+        return self._folder / name_of(key)
 
     def _entry(self, key: Key, size: int) -> Entry:
         """What a file of that size is going to take: file systems give whole pages."""
@@ -402,12 +398,3 @@ def _whole(data: bytes, length: int) -> bytes:
     if len(data) != length:
         raise DamageError(f"the object store gave {len(data)} bytes for {length}")
     return data
-
-
-def _key_of(name: str) -> Key | None:
-    """The key of a file in the cache; None for what is no such file."""
-    match = NAME.fullmatch(name)
-    if match is None:
-        return None
-    part = match[2]
-    return bytes.fromhex(match[1]), OUTLINE if part == OUTLINE_SUFFIX else int(part[1:])

@@ -8,6 +8,7 @@ from threading import Event, Thread
 import lmdb
 
 from pyvtl.store.block_index import ENTRIES, LmdbIndex
+from pyvtl.store.cache_names import CACHE
 from pyvtl.store.catalog import Catalog
 from pyvtl.store.dedup import Dedup, Scope, footer_at, publish_all
 from pyvtl.store.errors import CatalogError
@@ -15,7 +16,7 @@ from pyvtl.store.files import FileLayer
 from pyvtl.store.format import SegmentHeader, decode_header
 from pyvtl.store.loading import SEGMENT_NAME
 from pyvtl.store.outline import Outline, outlines_in
-from pyvtl.store.pack_cache import CACHE, PackCache
+from pyvtl.store.pack_cache import PackCache
 from pyvtl.store.recovery import Footer, index_of, read_footer, scan
 from pyvtl.store.reference_table import CatalogReferences
 from pyvtl.store.references import SharedPacks, SharedTape, folders_in, pack_id_of
