@@ -138,16 +138,9 @@ class LifeCycle:
             return
         self._refuse_known(barcode)
         self._check_room(barcode)
-        tape = await shelf.show(barcode)
-        if tape.status != Status.ARCHIVED:
-            raise TapeNotArchivedError(f"tape {barcode} is {tape.status} by gateway {tape.gateway}")
-        await shelf.check_key(barcode)
-        await self._note_retrieval(tape)
         try:
-            await shelf.claim(barcode)
-        except TapeNotArchivedError:
-            await in_thread(self.ledger.forget, barcode)
-            raise
+            async with shelf.turns.turn(barcode):  # What a cancellation asks for comes after it.
+                await self._begin_retrieval(shelf, barcode)
         finally:
             works.start(barcode)
         self.library.tell([barcode])
@@ -182,9 +175,7 @@ class LifeCycle:
         check_unlocked(
             barcode, tape.retention_lock, tape.locked_until, time.time(), bypass=bypass_governance
         )
-        self._refuse_known(barcode)
-        record = _record(tape, Status.DELETING)
-        await in_thread(self.ledger.begin, [record], {}, None, "")
+        await self._note(tape, Status.DELETING)
         self.library.tell([barcode])
         works.start(barcode)
 
@@ -229,9 +220,23 @@ class LifeCycle:
         if record is not None:
             raise WrongStatusError(f"tape {barcode} is {record.status} here: wait for its end")
 
-    async def _note_retrieval(self, tape: ArchivedTape) -> None:
-        record = _record(tape, Status.RETRIEVING)
-        await in_thread(self.ledger.begin, [record], tape.tags, None, "")
+    async def _begin_retrieval(self, shelf: TapeShelf, barcode: str) -> None:
+        tape = await shelf.show(barcode)
+        if tape.status != Status.ARCHIVED:
+            raise TapeNotArchivedError(f"tape {barcode} is {tape.status} by gateway {tape.gateway}")
+        await shelf.check_key(barcode)
+        await self._note(tape, Status.RETRIEVING)
+        try:
+            await shelf.claim(barcode)
+        except TapeNotArchivedError:
+            await in_thread(self.ledger.forget, barcode)
+            raise
+
+    async def _note(self, tape: ArchivedTape, status: Status) -> None:
+        """Have to do with a tape of the archive from now on, unless somebody was faster."""
+        async with self.library.standing_still:
+            self._refuse_known(tape.barcode)
+            await in_thread(self.ledger.begin, [_record(tape, status)], tape.tags, None, "")
 
     def _exported(self, barcode: str) -> None:
         self.library.tell([barcode])
@@ -262,7 +267,10 @@ class LifeCycle:
         shelf, works = self._with_store("retrieving")
         for barcode in await shelf.requests():
             if self.ledger.find(barcode) is None:
-                await self._note_retrieval(await shelf.show(barcode))
+                tape = await shelf.show(barcode)
+                if (tape.status, tape.gateway) != (Status.RETRIEVING, shelf.gateway):
+                    continue  # It was retrieved and went back, or was cancelled, meanwhile.
+                await self._note(tape, Status.RETRIEVING)
                 self.library.tell([barcode])
             works.start(barcode)
 

@@ -1,0 +1,125 @@
+"""Two want something of the same tape at the same moment."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from pyvtl.cloud.memory import MemoryStore
+from pyvtl.cloud.names import head_key
+from pyvtl.cloud.objects import ObjectStore
+from pyvtl.cloud.wrapping import Call
+from pyvtl.gateway.errors import GatewayError
+from tests.faulty_store import Recorded
+from tests.glacier import GlacierStore
+from tests.pushing import noise
+from tests.sites import TAPE, Site
+
+WRITTEN: list[bytes | None] = [noise(70_000), None, b"last", None]
+HEAD = head_key(TAPE)
+
+
+class Halt:
+    """Halts the calls of a store that are `meant`, until `go`; `halted` says that there is one."""
+
+    def __init__(self) -> None:
+        self.meant: Callable[[Call], bool] = lambda _call: False
+        self.halted, self.go = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, call: Call) -> None:
+        if self.meant(call):
+            self.halted.set()
+            await self.go.wait()
+
+
+def changes_head(call: Call) -> bool:
+    return (call.operation, call.subject) == ("put", HEAD)
+
+
+async def archived(site: Site) -> None:
+    """The tape is in the archive."""
+    await site.create(TAPE, *WRITTEN)
+    await site.export()
+    await site.settled()
+    assert (site.status(), await site.archived()) == (None, "ARCHIVED")
+
+
+def halting(tmp_path: Path, store: ObjectStore | None = None) -> tuple[Site, Halt]:
+    """A gateway whose store halts when it is told to."""
+    halt = Halt()
+    return Site(tmp_path / "one", Recorded(store or MemoryStore(), halt)), halt
+
+
+async def test_of_two_requests_to_retrieve_a_tape_the_second_does_not_undo_the_first(
+    tmp_path: Path,
+) -> None:
+    site, halt = halting(tmp_path)
+    async with site.running():
+        await archived(site)
+        halt.meant = lambda call: (call.operation, call.subject) == ("get", HEAD)
+        both = [asyncio.create_task(site.life.retrieve(TAPE)) for _ in range(2)]
+        await halt.halted.wait()
+        halt.go.set()
+        outcomes = await asyncio.gather(*both, return_exceptions=True)
+        await site.settled()
+        assert [isinstance(outcome, GatewayError) for outcome in outcomes] == [False, True]
+        assert (site.status(), await site.archived()) == ("RETRIEVED", "RETRIEVED")
+        assert site.read() == WRITTEN
+
+
+async def test_a_tape_is_retrieved_or_deleted_but_not_both(tmp_path: Path) -> None:
+    site, halt = halting(tmp_path)
+    async with site.running():
+        await archived(site)
+        halt.meant = lambda call: (call.operation, call.subject) == ("get", HEAD)
+        both = [
+            asyncio.create_task(site.life.retrieve(TAPE)),
+            asyncio.create_task(site.life.delete_archived(TAPE)),
+        ]
+        await halt.halted.wait()
+        halt.go.set()
+        outcomes = await asyncio.gather(*both, return_exceptions=True)
+        await site.settled()
+        assert sorted(isinstance(outcome, GatewayError) for outcome in outcomes) == [False, True]
+        retrieved = outcomes[0] is None
+        assert site.status() == ("RETRIEVED" if retrieved else None)
+
+
+async def test_a_retrieval_is_cancelled_while_the_tape_is_being_claimed(tmp_path: Path) -> None:
+    site, halt = halting(tmp_path)
+    async with site.running():
+        await archived(site)
+        halt.meant = changes_head
+        retrieving = asyncio.create_task(site.life.retrieve(TAPE))
+        await halt.halted.wait()
+        await site.life.cancel_retrieval(TAPE)
+        await asyncio.sleep(0)
+        halt.go.set()
+        await retrieving
+        await site.settled()
+        assert (site.status(), await site.archived()) == (None, "ARCHIVED")
+
+
+async def test_a_request_that_was_cancelled_while_others_were_looked_for_is_not_taken_up(
+    tmp_path: Path,
+) -> None:
+    store, second = GlacierStore(), "DEMO0002"
+    asking = Site(tmp_path / "asking", store)
+    site, halt = halting(tmp_path, store)
+    async with asking.running(), site.running():
+        for barcode in (TAPE, second):
+            await asking.create(barcode, *WRITTEN)
+            await asking.export(barcode)
+            await asking.settled(barcode)
+            await asking.life.retrieve(barcode, site.id)
+        halt.meant = lambda call: call.subject == head_key(second)
+        looking = asyncio.create_task(site.life.look_for_requests())
+        await halt.halted.wait()
+        halt.meant = lambda _call: False
+        await site.life.look_for_requests()
+        await site.life.cancel_retrieval(TAPE)
+        await site.settled()
+        assert await site.archived() == "ARCHIVED"
+        halt.go.set()
+        await looking
+        assert (site.status(), await site.archived()) == (None, "ARCHIVED")
+        assert site.status(second) == "RETRIEVING"
