@@ -12,7 +12,7 @@ from pyvtl.gateway.errors import GatewayError
 from tests.faulty_store import Recorded
 from tests.glacier import GlacierStore
 from tests.pushing import noise
-from tests.sites import TAPE, Site
+from tests.sites import DOOR, SLOT, TAPE, Site
 
 WRITTEN: list[bytes | None] = [noise(70_000), None, b"last", None]
 HEAD = head_key(TAPE)
@@ -123,3 +123,39 @@ async def test_a_request_that_was_cancelled_while_others_were_looked_for_is_not_
         await looking
         assert (site.status(), await site.archived()) == (None, "ARCHIVED")
         assert site.status(second) == "RETRIEVING"
+
+
+async def test_a_tape_is_archived_again_while_its_archival_is_being_cancelled(
+    tmp_path: Path,
+) -> None:
+    async with Site(tmp_path / "one", MemoryStore()).running() as site:
+        await site.create(TAPE, *WRITTEN)
+        with site.vault._claim(TAPE, visit=True):  # What cannot be interrupted waits for its end.
+            await site.life.archive(TAPE)
+            while site.vault.uploads.of(TAPE) is None:  # noqa: ASYNC110 - told to nobody
+                await asyncio.sleep(0)
+            cancelling = asyncio.create_task(site.life.cancel_archival(TAPE))
+            while site.status() != "AVAILABLE":  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0)
+            again = asyncio.create_task(site.life.archive(TAPE))
+            await asyncio.wait([again], timeout=0.2)
+        assert (await cancelling).slot == 5
+        await again
+        await site.settled()
+        assert (site.status(), await site.archived()) == (None, "ARCHIVED")
+        assert TAPE not in site.library.changer.inventory
+
+
+async def test_archival_is_cancelled_while_the_host_exports_the_tape(tmp_path: Path) -> None:
+    async with Site(tmp_path / "one", MemoryStore()).running() as site:
+        await site.create(TAPE, *WRITTEN)
+        await site.move(DOOR, SLOT)
+        with site.vault._catalog._lock:  # So the move is not durable yet, but the export is.
+            exporting = asyncio.create_task(site.move(SLOT, DOOR))
+            while site.status() != "IN TRANSIT TO VTS":  # noqa: ASYNC110 - told to nobody
+                await asyncio.sleep(0)
+            cancelling = asyncio.create_task(site.life.cancel_archival(TAPE))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await exporting
+        assert (await cancelling).status == "AVAILABLE"

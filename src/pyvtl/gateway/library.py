@@ -10,7 +10,7 @@ from functools import partial
 from pyvtl.cloud.threads import in_thread
 from pyvtl.device.changer.changer import MediumChanger
 from pyvtl.gateway.bay import DriveBay
-from pyvtl.gateway.creation import Creation, Wanted
+from pyvtl.gateway.creation import Creation, Wanted, no_free_slot
 from pyvtl.gateway.errors import (
     StorageError,
     TapeInUseError,
@@ -23,6 +23,7 @@ from pyvtl.gateway.ledger import Ledger, TapeRecord
 from pyvtl.gateway.pools import DEFAULT_POOL, check_unlocked
 from pyvtl.gateway.states import IN_LIBRARY, READ_ONLY, Happening, Status, after
 from pyvtl.media.inventory import (
+    ElementFullError,
     ElementType,
     Geometry,
     Place,
@@ -272,6 +273,13 @@ class Library:
         """The barcodes of what lies in import/export slots."""
         doors = self.geometry.import_export
         return [name for name, place in self.changer.inventory if place.address in doors]
+
+    def check_room(self, barcode: str) -> None:
+        """Raise NoFreeSlotError unless a tape that lies nowhere can have an import/export slot."""
+        try:
+            self.changer.inventory.plan_insertion([barcode])
+        except ElementFullError as error:
+            raise no_free_slot(self.changer, error) from None
 
     async def place(self, barcodes: Sequence[str]) -> None:
         """Give tapes import/export slots, as many as there are; the rest has none for now."""

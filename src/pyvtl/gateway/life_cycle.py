@@ -13,7 +13,6 @@ from typing import Final
 import structlog
 
 from pyvtl.cloud.threads import in_thread
-from pyvtl.gateway.creation import no_free_slot
 from pyvtl.gateway.errors import (
     GatewayError,
     NoStoreError,
@@ -31,7 +30,6 @@ from pyvtl.gateway.states import Happening, Status, after
 from pyvtl.gateway.tags import Tags
 from pyvtl.gateway.tape_shelf import ArchivedTape, TapeShelf
 from pyvtl.gateway.works import Sleep, Works
-from pyvtl.media.inventory import ElementFullError
 
 log = structlog.get_logger()
 
@@ -108,11 +106,13 @@ class LifeCycle:
         Raises TapeNotFoundError, WrongStatusError, NoFreeSlotError.
         """
         _, works = self._with_store("archiving")
-        after(barcode, self.ledger.tape(barcode).status, Happening.ARCHIVAL_CANCELLED)
-        self._check_room(barcode)
-        await in_thread(self.ledger.move, barcode, Happening.ARCHIVAL_CANCELLED)
-        await works.interrupt(barcode)
-        await self.library.place([barcode])
+        async with self.library.standing_still:
+            await self.library.changer.settle()  # The host's hand may be about to export it.
+            after(barcode, self.ledger.tape(barcode).status, Happening.ARCHIVAL_CANCELLED)
+            self.library.check_room(barcode)
+            await in_thread(self.ledger.move, barcode, Happening.ARCHIVAL_CANCELLED)
+            await works.interrupt(barcode)
+            await self.library.place([barcode])
         self.library.tell([barcode])
         return await self.library.show_tape(barcode)
 
@@ -137,7 +137,7 @@ class LifeCycle:
             await shelf.claim(barcode, gateway)
             return
         self._refuse_known(barcode)
-        self._check_room(barcode)
+        self.library.check_room(barcode)
         try:
             async with shelf.turns.turn(barcode):  # What a cancellation asks for comes after it.
                 await self._begin_retrieval(shelf, barcode)
@@ -207,12 +207,6 @@ class LifeCycle:
         if self.shelf is None or self.works is None:
             raise NoStoreError(f"{what} needs an object store: set store.url, and start again")
         return self.shelf, self.works
-
-    def _check_room(self, barcode: str) -> None:
-        try:
-            self.library.changer.inventory.plan_insertion([barcode])
-        except ElementFullError as error:
-            raise no_free_slot(self.library.changer, error) from None
 
     def _refuse_known(self, barcode: str) -> None:
         """A tape that this gateway has to do with is in no other state than that."""
