@@ -159,3 +159,44 @@ async def test_archival_is_cancelled_while_the_host_exports_the_tape(tmp_path: P
             await asyncio.sleep(0)
         await exporting
         assert (await cancelling).status == "AVAILABLE"
+
+
+class Impatient:
+    """A sleep that takes no time; `go` holds it, and nobody looks for requests."""
+
+    def __init__(self) -> None:
+        self.asleep, self.go = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, _seconds: float) -> None:
+        task = asyncio.current_task()
+        if task is None or not task.get_name().startswith("tape"):
+            await asyncio.Event().wait()
+        self.asleep.set()
+        await self.go.wait()
+
+
+async def test_a_retrieved_tape_waits_for_an_import_export_slot_that_was_filled_meanwhile(
+    tmp_path: Path,
+) -> None:
+    site, halt = halting(tmp_path)
+    site.sleep = sleep = Impatient()
+    async with site.running():
+        await archived(site)
+        halt.meant = lambda call: (
+            call.subject.startswith("archive/") and site.status() == "RETRIEVING"
+        )
+        await site.life.retrieve(TAPE)
+        await halt.halted.wait()
+        full = await site.library.create_tapes(prefix="FULL", count=4, size_bytes=1 << 20)
+        halt.go.set()
+        done = asyncio.create_task(site.settled())
+        waiting = asyncio.create_task(sleep.asleep.wait())
+        await asyncio.wait([waiting, done], return_when=asyncio.FIRST_COMPLETED)
+        waits = await site.library.show_tape(TAPE)
+        assert waits.status == "RETRIEVING"
+        assert "4 of 4 are full" in (waits.problem or "")
+        await site.library.delete_tape(full[0].barcode)
+        sleep.go.set()
+        await done
+        assert (await site.library.show_tape(TAPE)).slot == full[0].slot
+        assert site.read() == WRITTEN

@@ -189,6 +189,14 @@ class Library:
                 raise
         self.tell([barcode])
 
+    async def take_up(self, barcode: str, happening: Happening) -> None:
+        """Give a tape that came back an import/export slot; NoFreeSlotError, WrongStatusError."""
+        async with self._changing:
+            self.check_room(barcode)
+            await in_thread(self.ledger.move, barcode, happening)
+            await self.place([barcode])
+        self.tell([barcode])
+
     async def drop_volume(self, barcode: str) -> None:
         """Remove what is here of a tape; once more is no error.  StorageError."""
         async with self._changing:

@@ -14,6 +14,7 @@ import structlog
 from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.errors import (
     GatewayError,
+    NoFreeSlotError,
     TapeNotArchivedError,
     TapeNotFoundError,
     WrongStatusError,
@@ -164,9 +165,18 @@ class Works:
             return
         await self._shelf.answered(barcode)
         await self._shelf.fetch(barcode, partial(self._progress, barcode))
-        await in_thread(self._ledger.move, barcode, Happening.ARRIVED)
-        await self._library.place([barcode])
-        self._library.tell([barcode])
+        await self._have_room(record)
+
+    async def _have_room(self, record: TapeRecord) -> None:
+        """Let a tape that arrived lie in an import/export slot, as soon as one is free."""
+        while True:
+            try:
+                await self._library.take_up(record.barcode, Happening.ARRIVED)
+            except NoFreeSlotError as error:
+                self._note(record, str(error))
+                await self._sleep(RETRY_SECONDS)
+            else:
+                return
 
     async def _delete(self, record: TapeRecord) -> None:
         """DELETING: nothing of it stays here or in the store."""
