@@ -200,3 +200,21 @@ async def test_a_retrieved_tape_waits_for_an_import_export_slot_that_was_filled_
         await done
         assert (await site.library.show_tape(TAPE)).slot == full[0].slot
         assert site.read() == WRITTEN
+
+
+async def test_a_tape_that_is_asked_for_again_before_it_is_let_go_of(tmp_path: Path) -> None:
+    store = MemoryStore()
+    site, halt = halting(tmp_path, store)
+    other = Site(tmp_path / "other", store)
+    async with site.running(), other.running():
+        await site.create(TAPE, *WRITTEN)
+        halt.meant = lambda call: call.subject == HEAD and site.status() == "ARCHIVED"
+        await site.export()
+        either = [asyncio.create_task(site.settled()), asyncio.create_task(halt.halted.wait())]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        await other.life.retrieve(TAPE, site.id)
+        halt.go.set()
+        await site.settled()
+        await site.life.look_for_requests()
+        await site.settled()
+        assert (site.status(), await site.archived()) == ("RETRIEVED", "RETRIEVED")

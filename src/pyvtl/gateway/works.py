@@ -7,7 +7,7 @@ from what the ledger, the object store and the data folder say.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -127,8 +127,8 @@ class Works:
     def _progress(self, barcode: str, share: float) -> None:
         self.doing[barcode] = Doing(share)
 
-    async def _move(self, barcode: str, happening: Happening) -> None:
-        await in_thread(self._ledger.move, barcode, happening)
+    async def _move(self, barcode: str, happening: Happening, **changes: Any) -> None:
+        await in_thread(self._ledger.move, barcode, happening, **changes)
         self._library.tell([barcode])
 
     async def _send(self, record: TapeRecord) -> None:
@@ -146,11 +146,12 @@ class Works:
         tape = await self._library.show_tape(barcode)
         progress = partial(self._progress, barcode)
         await self._shelf.archive(record, pool, tape.used_bytes, tags, progress)
-        await self._move(barcode, Happening.ARCHIVED)
+        await self._move(barcode, Happening.ARCHIVED, archived=False)
 
     async def _let_go(self, record: TapeRecord) -> None:
         """ARCHIVED: nothing of it stays here, and it is nobody's."""
-        await self._shelf.give_back(record.barcode)
+        if record.archived:  # Else what the store says may be a claim for this gateway already.
+            await self._shelf.give_back(record.barcode)
         await self._library.drop_volume(record.barcode)
         await in_thread(self._ledger.forget, record.barcode)
 
