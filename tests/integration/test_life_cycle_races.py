@@ -218,3 +218,21 @@ async def test_a_tape_that_is_asked_for_again_before_it_is_let_go_of(tmp_path: P
         await site.life.look_for_requests()
         await site.settled()
         assert (site.status(), await site.archived()) == ("RETRIEVED", "RETRIEVED")
+
+
+async def test_what_a_host_exports_while_the_gateway_stops_is_archived_after_the_next_start(
+    tmp_path: Path,
+) -> None:
+    site = Site(tmp_path / "one", MemoryStore())
+    async with site.running():
+        await site.create(TAPE, *WRITTEN)
+        assert site.life.works is not None
+        await site.life.works.stop()
+        await site.export()
+        await asyncio.sleep(0)
+        at_work = [task.get_name() for task in asyncio.all_tasks()]
+        assert f"tape {TAPE}" not in at_work
+        assert site.status() == "IN TRANSIT TO VTS"
+    async with site.running():
+        await site.settled()
+        assert await site.archived() == "ARCHIVED"

@@ -49,6 +49,7 @@ class Works:
         self._pools, self._shelf, self._sleep = pools, shelf, sleep
         self._ledger: Ledger = library.ledger
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stopped = False
         self.doing: dict[str, Doing] = {}
         """How far the work on each tape is."""
         self._jobs: Final[Mapping[Status, Callable[[TapeRecord], Awaitable[None]]]] = {
@@ -67,7 +68,7 @@ class Works:
 
     def start(self, barcode: str) -> None:
         """Do what the status of a tape asks for, unless that is being done."""
-        if barcode not in self._tasks:
+        if barcode not in self._tasks and not self._stopped:
             task = asyncio.create_task(self._take_turn(barcode), name=f"tape {barcode}")
             self._tasks[barcode] = task
             task.add_done_callback(partial(self._ended, barcode))
@@ -85,7 +86,8 @@ class Works:
             await asyncio.wait([task])
 
     async def stop(self) -> None:
-        """Stop everything; it goes on at the next start."""
+        """Stop everything, also what hosts export from now on; it goes on at the next start."""
+        self._stopped = True
         for barcode in tuple(self._tasks):
             await self.interrupt(barcode)
 
