@@ -236,3 +236,39 @@ async def test_what_a_host_exports_while_the_gateway_stops_is_archived_after_the
     async with site.running():
         await site.settled()
         assert await site.archived() == "ARCHIVED"
+
+
+async def test_a_tape_that_gets_under_a_lock_before_it_is_deleted_stays(tmp_path: Path) -> None:
+    store = MemoryStore()
+    site, halt = halting(tmp_path, store)
+    site.sleep = sleep = Impatient()
+    sleep.go.set()
+    other = Site(tmp_path / "other", store)
+    async with site.running(), other.running():
+        await archived(site)
+        pool = await other.life.pools.create("kept", "GLACIER", "COMPLIANCE", 10)
+        halt.meant = changes_head
+        await site.life.delete_archived(TAPE)
+        await halt.halted.wait()
+        await other.life.assign_pool(TAPE, pool.id)
+        halt.go.set()
+        await site.settled()
+        assert (site.status(), await other.archived()) == (None, "ARCHIVED")
+        assert "COMPLIANCE retention lock" in (site.life.events.recent[-1].reason or "")
+
+
+async def test_a_tape_that_another_gateway_retrieves_first_is_not_deleted(tmp_path: Path) -> None:
+    store = MemoryStore()
+    site, halt = halting(tmp_path, store)
+    other = Site(tmp_path / "other", store)
+    async with site.running(), other.running():
+        await archived(site)
+        halt.meant = lambda call: call.subject == HEAD and site.status() == "DELETING"
+        await site.life.delete_archived(TAPE)
+        await halt.halted.wait()
+        await other.life.retrieve(TAPE)
+        await other.settled()
+        halt.go.set()
+        await site.settled()
+        assert (site.status(), await other.archived()) == (None, "RETRIEVED")
+        assert other.read() == WRITTEN

@@ -15,6 +15,7 @@ from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.errors import (
     GatewayError,
     NoFreeSlotError,
+    RetentionLockedError,
     TapeNotArchivedError,
     TapeNotFoundError,
     WrongStatusError,
@@ -184,7 +185,12 @@ class Works:
     async def _delete(self, record: TapeRecord) -> None:
         """DELETING: nothing of it stays here or in the store."""
         if record.archived:
-            await self._shelf.delete(record.barcode)
+            try:
+                await self._shelf.delete(record)
+            except (RetentionLockedError, TapeNotArchivedError) as error:
+                self._note(record, str(error))  # Another gateway was faster: it stays.
+                await in_thread(self._ledger.forget, record.barcode)
+                return
         else:
             await self._library.drop_volume(record.barcode)
             await self._shelf.tell_deleted(record.barcode)
