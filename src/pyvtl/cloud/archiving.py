@@ -108,11 +108,15 @@ class Archiver:
         same = (copy.size, copy.crc32c) == (there.size, there.crc32c)
         return copy if same else await self.store.copy(there, key, storage_class=storage_class)
 
-    async def delete(self, barcode: str) -> None:
-        """Delete an archived tape, and all that the archive has of it; once more is no error."""
+    async def delete(self, barcode: str, check: Callable[[Head], None]) -> None:
+        """Delete an archived tape, and all that the archive has of it; once more is no error.
+
+        `check` raises what keeps a tape with that head from being deleted.
+        """
         held = await read_head(self.store, barcode)
         if held is not None and held.head.state != "deleted":
             check_archived(held.head)
+            check(held.head)
             change = {"state": "deleted", "manifest": None, "earlier": (), "nonce": nonce()}
             await commit_head(self.store, held.head.model_copy(update=change), held)
         keys = [entry.key async for entry in listing(self.store, archive_prefix(barcode))]

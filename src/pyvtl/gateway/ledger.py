@@ -52,7 +52,8 @@ class TapeRecord:
     """A tape that is here, or on its way from or to here.  Times count seconds since 1970.
 
     `retention_lock` and `locked_until` are those that it was archived under.  `used_bytes` counts
-    while nothing of it is here; what is DELETING of an `archived` tape is its archive.
+    while nothing of it is here; what is DELETING of an `archived` tape is its archive, and one that
+    is ARCHIVED was to be retrieved, which was cancelled.
     """
 
     barcode: str

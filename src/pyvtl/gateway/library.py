@@ -10,7 +10,7 @@ from functools import partial
 from pyvtl.cloud.threads import in_thread
 from pyvtl.device.changer.changer import MediumChanger
 from pyvtl.gateway.bay import DriveBay
-from pyvtl.gateway.creation import Creation, Wanted
+from pyvtl.gateway.creation import Creation, Wanted, no_free_slot
 from pyvtl.gateway.errors import (
     StorageError,
     TapeInUseError,
@@ -23,6 +23,7 @@ from pyvtl.gateway.ledger import Ledger, TapeRecord
 from pyvtl.gateway.pools import DEFAULT_POOL, check_unlocked
 from pyvtl.gateway.states import IN_LIBRARY, READ_ONLY, Happening, Status, after
 from pyvtl.media.inventory import (
+    ElementFullError,
     ElementType,
     Geometry,
     Place,
@@ -188,6 +189,14 @@ class Library:
                 raise
         self.tell([barcode])
 
+    async def take_up(self, barcode: str, happening: Happening) -> None:
+        """Give a tape that came back an import/export slot; NoFreeSlotError, WrongStatusError."""
+        async with self._changing:
+            self.check_room(barcode)
+            await in_thread(self.ledger.move, barcode, happening)
+            await self.place([barcode])
+        self.tell([barcode])
+
     async def drop_volume(self, barcode: str) -> None:
         """Remove what is here of a tape; once more is no error.  StorageError."""
         async with self._changing:
@@ -272,6 +281,13 @@ class Library:
         """The barcodes of what lies in import/export slots."""
         doors = self.geometry.import_export
         return [name for name, place in self.changer.inventory if place.address in doors]
+
+    def check_room(self, barcode: str) -> None:
+        """Raise NoFreeSlotError unless a tape that lies nowhere can have an import/export slot."""
+        try:
+            self.changer.inventory.plan_insertion([barcode])
+        except ElementFullError as error:
+            raise no_free_slot(self.changer, error) from None
 
     async def place(self, barcodes: Sequence[str]) -> None:
         """Give tapes import/export slots, as many as there are; the rest has none for now."""

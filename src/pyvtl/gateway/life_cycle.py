@@ -13,7 +13,6 @@ from typing import Final
 import structlog
 
 from pyvtl.cloud.threads import in_thread
-from pyvtl.gateway.creation import no_free_slot
 from pyvtl.gateway.errors import (
     GatewayError,
     NoStoreError,
@@ -31,7 +30,6 @@ from pyvtl.gateway.states import Happening, Status, after
 from pyvtl.gateway.tags import Tags
 from pyvtl.gateway.tape_shelf import ArchivedTape, TapeShelf
 from pyvtl.gateway.works import Sleep, Works
-from pyvtl.media.inventory import ElementFullError
 
 log = structlog.get_logger()
 
@@ -108,11 +106,13 @@ class LifeCycle:
         Raises TapeNotFoundError, WrongStatusError, NoFreeSlotError.
         """
         _, works = self._with_store("archiving")
-        after(barcode, self.ledger.tape(barcode).status, Happening.ARCHIVAL_CANCELLED)
-        self._check_room(barcode)
-        await in_thread(self.ledger.move, barcode, Happening.ARCHIVAL_CANCELLED)
-        await works.interrupt(barcode)
-        await self.library.place([barcode])
+        async with self.library.standing_still:
+            await self.library.changer.settle()  # The host's hand may be about to export it.
+            after(barcode, self.ledger.tape(barcode).status, Happening.ARCHIVAL_CANCELLED)
+            self.library.check_room(barcode)
+            await in_thread(self.ledger.move, barcode, Happening.ARCHIVAL_CANCELLED)
+            await works.interrupt(barcode)
+            await self.library.place([barcode])
         self.library.tell([barcode])
         return await self.library.show_tape(barcode)
 
@@ -137,17 +137,10 @@ class LifeCycle:
             await shelf.claim(barcode, gateway)
             return
         self._refuse_known(barcode)
-        self._check_room(barcode)
-        tape = await shelf.show(barcode)
-        if tape.status != Status.ARCHIVED:
-            raise TapeNotArchivedError(f"tape {barcode} is {tape.status} by gateway {tape.gateway}")
-        await shelf.check_key(barcode)
-        await self._note_retrieval(tape)
+        self.library.check_room(barcode)
         try:
-            await shelf.claim(barcode)
-        except TapeNotArchivedError:
-            await in_thread(self.ledger.forget, barcode)
-            raise
+            async with shelf.turns.turn(barcode):  # What a cancellation asks for comes after it.
+                await self._begin_retrieval(shelf, barcode)
         finally:
             works.start(barcode)
         self.library.tell([barcode])
@@ -182,9 +175,7 @@ class LifeCycle:
         check_unlocked(
             barcode, tape.retention_lock, tape.locked_until, time.time(), bypass=bypass_governance
         )
-        self._refuse_known(barcode)
-        record = _record(tape, Status.DELETING)
-        await in_thread(self.ledger.begin, [record], {}, None, "")
+        await self._note(tape, Status.DELETING)
         self.library.tell([barcode])
         works.start(barcode)
 
@@ -217,21 +208,29 @@ class LifeCycle:
             raise NoStoreError(f"{what} needs an object store: set store.url, and start again")
         return self.shelf, self.works
 
-    def _check_room(self, barcode: str) -> None:
-        try:
-            self.library.changer.inventory.plan_insertion([barcode])
-        except ElementFullError as error:
-            raise no_free_slot(self.library.changer, error) from None
-
     def _refuse_known(self, barcode: str) -> None:
         """A tape that this gateway has to do with is in no other state than that."""
         record = self.ledger.find(barcode)
         if record is not None:
             raise WrongStatusError(f"tape {barcode} is {record.status} here: wait for its end")
 
-    async def _note_retrieval(self, tape: ArchivedTape) -> None:
-        record = _record(tape, Status.RETRIEVING)
-        await in_thread(self.ledger.begin, [record], tape.tags, None, "")
+    async def _begin_retrieval(self, shelf: TapeShelf, barcode: str) -> None:
+        tape = await shelf.show(barcode)
+        if tape.status != Status.ARCHIVED:
+            raise TapeNotArchivedError(f"tape {barcode} is {tape.status} by gateway {tape.gateway}")
+        await shelf.check_key(barcode)
+        await self._note(tape, Status.RETRIEVING)
+        try:
+            await shelf.claim(barcode)
+        except TapeNotArchivedError:
+            await in_thread(self.ledger.forget, barcode)
+            raise
+
+    async def _note(self, tape: ArchivedTape, status: Status) -> None:
+        """Have to do with a tape of the archive from now on, unless somebody was faster."""
+        async with self.library.standing_still:
+            self._refuse_known(tape.barcode)
+            await in_thread(self.ledger.begin, [_record(tape, status)], tape.tags, None, "")
 
     def _exported(self, barcode: str) -> None:
         self.library.tell([barcode])
@@ -262,7 +261,10 @@ class LifeCycle:
         shelf, works = self._with_store("retrieving")
         for barcode in await shelf.requests():
             if self.ledger.find(barcode) is None:
-                await self._note_retrieval(await shelf.show(barcode))
+                tape = await shelf.show(barcode)
+                if (tape.status, tape.gateway) != (Status.RETRIEVING, shelf.gateway):
+                    continue  # It was retrieved and went back, or was cancelled, meanwhile.
+                await self._note(tape, Status.RETRIEVING)
                 self.library.tell([barcode])
             works.start(barcode)
 

@@ -164,10 +164,20 @@ class TapeShelf:
             head = held.head.model_copy(update={"archive": about, "nonce": nonce()})
             await commit_head(self._store, head, held)
 
-    async def delete(self, barcode: str) -> None:
-        """Delete an archived tape; the lock has been looked at."""
+    async def delete(self, record: TapeRecord) -> None:
+        """Delete an archived tape; the lock that the record has of it has been looked at.
+
+        Raises RetentionLockedError if it is under another by now, TapeNotArchivedError.
+        """
+
+        def check_lock(head: Head) -> None:
+            about, looked_at = head.archive, (record.retention_lock, record.locked_until)
+            if about is not None and (about.retention_lock, about.locked_until) != looked_at:
+                lock, until = about.retention_lock, about.locked_until
+                check_unlocked(record.barcode, lock, until, time.time(), bypass=False)
+
         with told_by_the_store():
-            await self._archiver.delete(barcode)
+            await self._archiver.delete(record.barcode, check_lock)
 
     async def claim(
         self, barcode: str, gateway: str | None = None, *, again: bool = False

@@ -7,13 +7,15 @@ from what the ledger, the object store and the data folder say.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.errors import (
     GatewayError,
+    NoFreeSlotError,
+    RetentionLockedError,
     TapeNotArchivedError,
     TapeNotFoundError,
     WrongStatusError,
@@ -48,6 +50,7 @@ class Works:
         self._pools, self._shelf, self._sleep = pools, shelf, sleep
         self._ledger: Ledger = library.ledger
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stopped = False
         self.doing: dict[str, Doing] = {}
         """How far the work on each tape is."""
         self._jobs: Final[Mapping[Status, Callable[[TapeRecord], Awaitable[None]]]] = {
@@ -66,7 +69,7 @@ class Works:
 
     def start(self, barcode: str) -> None:
         """Do what the status of a tape asks for, unless that is being done."""
-        if barcode not in self._tasks:
+        if barcode not in self._tasks and not self._stopped:
             task = asyncio.create_task(self._take_turn(barcode), name=f"tape {barcode}")
             self._tasks[barcode] = task
             task.add_done_callback(partial(self._ended, barcode))
@@ -84,7 +87,8 @@ class Works:
             await asyncio.wait([task])
 
     async def stop(self) -> None:
-        """Stop everything; it goes on at the next start."""
+        """Stop everything, also what hosts export from now on; it goes on at the next start."""
+        self._stopped = True
         for barcode in tuple(self._tasks):
             await self.interrupt(barcode)
 
@@ -126,8 +130,8 @@ class Works:
     def _progress(self, barcode: str, share: float) -> None:
         self.doing[barcode] = Doing(share)
 
-    async def _move(self, barcode: str, happening: Happening) -> None:
-        await in_thread(self._ledger.move, barcode, happening)
+    async def _move(self, barcode: str, happening: Happening, **changes: Any) -> None:
+        await in_thread(self._ledger.move, barcode, happening, **changes)
         self._library.tell([barcode])
 
     async def _send(self, record: TapeRecord) -> None:
@@ -145,11 +149,12 @@ class Works:
         tape = await self._library.show_tape(barcode)
         progress = partial(self._progress, barcode)
         await self._shelf.archive(record, pool, tape.used_bytes, tags, progress)
-        await self._move(barcode, Happening.ARCHIVED)
+        await self._move(barcode, Happening.ARCHIVED, archived=False)
 
     async def _let_go(self, record: TapeRecord) -> None:
         """ARCHIVED: nothing of it stays here, and it is nobody's."""
-        await self._shelf.give_back(record.barcode)
+        if record.archived:  # Else what the store says may be a claim for this gateway already.
+            await self._shelf.give_back(record.barcode)
         await self._library.drop_volume(record.barcode)
         await in_thread(self._ledger.forget, record.barcode)
 
@@ -164,14 +169,28 @@ class Works:
             return
         await self._shelf.answered(barcode)
         await self._shelf.fetch(barcode, partial(self._progress, barcode))
-        await in_thread(self._ledger.move, barcode, Happening.ARRIVED)
-        await self._library.place([barcode])
-        self._library.tell([barcode])
+        await self._have_room(record)
+
+    async def _have_room(self, record: TapeRecord) -> None:
+        """Let a tape that arrived lie in an import/export slot, as soon as one is free."""
+        while True:
+            try:
+                await self._library.take_up(record.barcode, Happening.ARRIVED)
+            except NoFreeSlotError as error:
+                self._note(record, str(error))
+                await self._sleep(RETRY_SECONDS)
+            else:
+                return
 
     async def _delete(self, record: TapeRecord) -> None:
         """DELETING: nothing of it stays here or in the store."""
         if record.archived:
-            await self._shelf.delete(record.barcode)
+            try:
+                await self._shelf.delete(record)
+            except (RetentionLockedError, TapeNotArchivedError) as error:
+                self._note(record, str(error))  # Another gateway was faster: it stays.
+                await in_thread(self._ledger.forget, record.barcode)
+                return
         else:
             await self._library.drop_volume(record.barcode)
             await self._shelf.tell_deleted(record.barcode)
