@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from pyvtl import Config, Gateway, __version__
-from pyvtl.gateway.library import Library, Tape
+from pyvtl.gateway.library import Library
+from pyvtl.gateway.tape import Tape
 
 
 async def serve(folder: Path) -> list[Tape]:

@@ -8,9 +8,9 @@ from pyvtl.api.paging import page
 from pyvtl.api.service import Answer, Asked, Service, present
 from pyvtl.api.tags import tags_of
 from pyvtl.gateway.errors import TapeNotFoundError
-from pyvtl.gateway.library import Tape
 from pyvtl.gateway.pools import DEFAULT_POOL
 from pyvtl.gateway.states import Status
+from pyvtl.gateway.tape import Tape
 from pyvtl.gateway.tape_shelf import ArchivedTape
 
 GIB: Final = 1 << 30

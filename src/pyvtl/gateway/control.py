@@ -50,10 +50,10 @@ from pyvtl.gateway.errors import (
     TapeNotFoundError,
 )
 from pyvtl.gateway.gateway import Gateway
-from pyvtl.gateway.library import Tape
 from pyvtl.gateway.life_cycle import LifeCycle
 from pyvtl.gateway.pools import DEFAULT_POOL
 from pyvtl.gateway.status import LibraryStatus
+from pyvtl.gateway.tape import Tape
 
 log = structlog.get_logger()
 

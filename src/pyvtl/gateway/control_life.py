@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from pyvtl.gateway.errors import InvalidRequestError
 from pyvtl.gateway.ledger import PoolRecord, Rule
-from pyvtl.gateway.library import Tape
 from pyvtl.gateway.life_cycle import LifeCycle
+from pyvtl.gateway.tape import Tape
 from pyvtl.gateway.tape_shelf import ArchivedTape
 
 TAPE = TypeAdapter(Tape)

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
 from pyvtl.cloud.threads import in_thread
@@ -22,58 +21,16 @@ from pyvtl.gateway.events import Events
 from pyvtl.gateway.ledger import Ledger, TapeRecord
 from pyvtl.gateway.pools import DEFAULT_POOL, check_unlocked
 from pyvtl.gateway.states import IN_LIBRARY, READ_ONLY, Happening, Status, after
+from pyvtl.gateway.tape import IDLE, Doing, Tape, tape_of
 from pyvtl.media.inventory import (
     ElementFullError,
     ElementType,
     Geometry,
-    Place,
     UnknownVolumeError,
     VolumeLoadedError,
 )
 from pyvtl.media.vault import Vault
 from pyvtl.media.volume import Volume
-
-
-@dataclass(frozen=True, slots=True)
-class Tape:
-    """One tape: the volume, and where it lies.  Sizes in bytes.
-
-    `status` is one of AWS Storage Gateway's, or SHREDDED, or DAMAGED and why.  `slot` and
-    `home_slot` are numbered as mtx does: storage slots from 1, import/export slots after them;
-    `drive` counts from 0, as mtx counts data transfer elements.  `recovery_point_at` is when the
-    object store last took the tape, `dirty_bytes` what of it lies here alone.  `progress` (0 to 1)
-    and `problem` tell of the work that its status stands for.
-    """
-
-    barcode: str
-    status: str
-    size_bytes: int
-    used_bytes: int
-    write_protected: bool
-    created_at: datetime
-    element_address: int | None
-    slot: int | None
-    drive: int | None
-    home_slot: int | None
-    recovery_point_at: datetime | None
-    dirty_bytes: int
-    pool: str
-    worm: bool
-    pool_entered_at: datetime | None
-    retention_started_at: datetime | None
-    progress: float | None
-    problem: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Doing:
-    """How far the work on a tape is, from 0 to 1, and what keeps it from being done."""
-
-    progress: float | None = None
-    problem: str | None = None
-
-
-IDLE = Doing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,39 +298,7 @@ class Library:
     def _tape(self, record: TapeRecord, volume: Volume | None) -> Tape:
         inventory, barcode = self.changer.inventory, record.barcode
         place = inventory.place_of(barcode) if barcode in inventory else None
-        address = None if place is None else place.address
-        doing = self.doing.get(barcode, IDLE)
-        return Tape(
-            barcode=barcode,
-            status=_status(record, volume),
-            size_bytes=record.capacity_bytes,
-            used_bytes=record.used_bytes if volume is None else volume.used_bytes,
-            write_protected=_is_protected(record, volume),
-            created_at=datetime.fromtimestamp(record.created_at, UTC),
-            element_address=address,
-            slot=slot_number(self.geometry, address),
-            drive=_index(self.geometry.drives, address),
-            home_slot=slot_number(self.geometry, _home(place)),
-            recovery_point_at=None if volume is None else volume.recovery_point_at,
-            dirty_bytes=0 if volume is None else volume.dirty_bytes,
-            pool=record.pool,
-            worm=record.worm,
-            pool_entered_at=_moment(record.pool_entered_at),
-            retention_started_at=_moment(record.retention_started_at),
-            progress=doing.progress,
-            problem=doing.problem,
-        )
-
-
-def _status(record: TapeRecord, volume: Volume | None) -> str:
-    """What is wrong with a volume is told in the place of AVAILABLE."""
-    if volume is not None and record.status is Status.AVAILABLE:
-        return volume.status
-    return record.status.value
-
-
-def _is_protected(record: TapeRecord, volume: Volume | None) -> bool:
-    return record.status in READ_ONLY or (volume is not None and volume.write_protected)
+        return tape_of(record, volume, place, self.geometry, self.doing.get(barcode, IDLE))
 
 
 def _found(volume: Volume, *, worm: bool) -> TapeRecord:
@@ -387,24 +312,3 @@ def _found(volume: Volume, *, worm: bool) -> TapeRecord:
         DEFAULT_POOL,
         worm=worm,
     )
-
-
-def _moment(seconds: int | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def slot_number(geometry: Geometry, address: int | None) -> int | None:
-    """The number that mtx gives a storage or import/export element; None for other elements."""
-    index = _index(geometry.slots, address)
-    if index is not None:
-        return index + 1
-    index = _index(geometry.import_export, address)
-    return None if index is None else len(geometry.slots) + index + 1
-
-
-def _index(elements: range, address: int | None) -> int | None:
-    return elements.index(address) if address is not None and address in elements else None
-
-
-def _home(place: Place | None) -> int | None:
-    return place.home if place is not None else None

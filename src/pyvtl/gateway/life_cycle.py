@@ -23,11 +23,12 @@ from pyvtl.gateway.errors import (
 from pyvtl.gateway.events import Events
 from pyvtl.gateway.exports import LedgerDoor
 from pyvtl.gateway.ledger import Ledger, TapeRecord
-from pyvtl.gateway.library import Library, Tape
+from pyvtl.gateway.library import Library
 from pyvtl.gateway.policies import Policies
 from pyvtl.gateway.pools import Pools, check_unlocked
 from pyvtl.gateway.states import Happening, Status, after
 from pyvtl.gateway.tags import Tags
+from pyvtl.gateway.tape import Tape
 from pyvtl.gateway.tape_shelf import ArchivedTape, TapeShelf
 from pyvtl.gateway.works import Sleep, Works
 

@@ -22,9 +22,10 @@ from pyvtl.gateway.errors import (
 )
 from pyvtl.gateway.events import Events
 from pyvtl.gateway.ledger import Ledger, TapeRecord
-from pyvtl.gateway.library import Doing, Library
+from pyvtl.gateway.library import Library
 from pyvtl.gateway.pools import Pools
 from pyvtl.gateway.states import UNDER_WAY, Happening, Status
+from pyvtl.gateway.tape import Doing
 from pyvtl.gateway.tape_shelf import TapeShelf
 
 log = structlog.get_logger()
