@@ -61,13 +61,16 @@ class Vault(Shelf):
         One that is `read_only` shows itself write-protected, and nothing on it changes.
         """
         with self._claim(barcode) as row, storing():
-            if (owner := self.uploads.fenced(barcode)) is not None:
-                raise MediumError(f"tape {barcode} is fenced: {owner}")
+            self._check_not_fenced(barcode)
             cartridge = self._load(row)
             cartridge.read_only = read_only
             self._note_damage(row, cartridge.damage)
             self._open[barcode] = cartridge
         return cartridge
+
+    def _check_not_fenced(self, barcode: str) -> None:
+        if (owner := self.uploads.fenced(barcode)) is not None:
+            raise MediumError(f"tape {barcode} is fenced: {owner}")
 
     def fence(self, barcode: str, reason: str) -> None:
         """Somebody else has the tape now: it cannot be opened again, and all of it stays here."""
@@ -95,12 +98,12 @@ class Vault(Shelf):
                 source.close()
 
     def protect(self, barcode: str, write_protected: bool) -> None:
-        """Set the write protection of a tape that is not in use."""
-        cartridge = self.open(barcode)
-        try:
-            cartridge.set_attributes(Attributes(write_protected=write_protected))
-        finally:
-            cartridge.close()
+        """Set the write protection of a tape that is not in use; who wants it then waits."""
+        with self._claim(barcode, visit=True) as row, storing():
+            self._check_not_fenced(barcode)
+            with closing(self._load(row)) as cartridge:
+                self._note_damage(row, cartridge.damage)
+                cartridge.set_attributes(Attributes(write_protected=write_protected))
 
     def at_rest(self, barcode: str) -> TapeAtRest:
         """What a tape that is not in use consists of; MediumError if its key is not given."""
@@ -233,7 +236,7 @@ class Vault(Shelf):
 
     def shred(self, barcode: str) -> None:
         """Destroy the key of an encrypted tape that is not in use: nobody can read it any more."""
-        with self._claim(barcode) as row, storing():
+        with self._claim(barcode, visit=True) as row, storing():
             folder = self._tapes_folder / barcode
             if not is_encrypted(self._files, folder):
                 raise MediumError(f"tape {barcode} is not encrypted, so there is no key to shred")

@@ -412,3 +412,26 @@ def test_a_tape_that_is_opened_read_only_changes_nothing_on_the_disk(tmp_path: P
             assert contents(cartridge) == [b"kept"]
         after = {p.name: p.read_bytes() for p in (tmp_path / "tapes" / "DEMO01L5").iterdir()}
         assert after == before
+
+
+def test_a_tape_loads_and_is_deleted_although_its_protection_is_being_changed(
+    tmp_path: Path,
+) -> None:
+    disk = DiskInHand()
+    vault = Vault(tmp_path, disk)
+    vault.create(TAPE, 1 << 30)
+    append(vault.open(TAPE), b"x")
+    vault.close()
+    for wanted in ("open", "delete"):
+        vault = Vault(tmp_path, disk)
+        disk.stalled.clear()
+        with ThreadPoolExecutor() as pool:
+            disk.running.clear()
+            protecting = pool.submit(vault.protect, TAPE, True)
+            assert disk.stalled.wait(10)
+            then = pool.submit(getattr(vault, wanted), TAPE)
+            wait([then], 0.2)
+            disk.running.set()
+            protecting.result()
+            then.result()
+        vault.close()
