@@ -165,7 +165,8 @@ class Vault(Shelf):
 
     def labels(self) -> list[Label]:
         """The labels of all tapes, the deleted ones too, by barcode; none that cannot be read."""
-        rows = [row for name, row in self._tapes.items() if name not in self._unlabelled]
+        tapes = list(self._tapes.items())  # Others are made meanwhile.
+        rows = [row for name, row in tapes if name not in self._unlabelled]
         return [label_of(row) for row in sorted(rows)]
 
     def delete(self, barcode: str) -> None:

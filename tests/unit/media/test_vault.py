@@ -25,6 +25,7 @@ from pyvtl.media.mending import mend
 from pyvtl.media.rebuilding import rebuild_catalog
 from pyvtl.media.vault import Vault
 from pyvtl.media.volume import Volume
+from pyvtl.store.catalog import TapeRow
 from pyvtl.store.files import LocalFiles
 from tests.disks import DiskInHand
 from tests.tapes import append, contents
@@ -435,3 +436,16 @@ def test_a_tape_loads_and_is_deleted_although_its_protection_is_being_changed(
             protecting.result()
             then.result()
         vault.close()
+
+
+def test_labels_are_listed_while_a_tape_is_made(vault: Vault) -> None:
+    class MakesOne(dict[str, TapeRow]):
+        """Whoever looks into it finds that another tape was made at that moment."""
+
+        def __contains__(self, barcode: object) -> bool:
+            if "DEMO02L5" not in vault.barcodes():
+                vault.create("DEMO02L5", 1 << 30)
+            return super().__contains__(barcode)
+
+    vault._unlabelled = MakesOne()
+    assert TAPE in [label.barcode for label in vault.labels()]
