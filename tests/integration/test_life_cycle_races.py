@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from pyvtl.cloud.collecting import collect
 from pyvtl.cloud.memory import MemoryStore
-from pyvtl.cloud.names import head_key
+from pyvtl.cloud.names import head_key, pack_key
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.wrapping import Call
 from pyvtl.gateway.errors import GatewayError
@@ -272,3 +273,42 @@ async def test_a_tape_that_another_gateway_retrieves_first_is_not_deleted(tmp_pa
         await site.settled()
         assert (site.status(), await other.archived()) == (None, "RETRIEVED")
         assert other.read() == WRITTEN
+
+
+async def test_nobody_is_told_of_a_collection_that_comes_while_a_tape_is_archived(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore()
+    site, halt = halting(tmp_path, store)
+    async with site.running():
+        await site.create(TAPE, *WRITTEN)
+        await store.put(pack_key(site.id, "0" * 32), b"nobody needs it")
+        halt.meant = lambda call: call.operation == "copy"
+        await site.export()
+        await halt.halted.wait()
+        collected = await collect(store, site.id, site.vault.needed)
+        assert collected.packs == 1
+        halt.go.set()
+        await site.settled()
+        assert await site.archived() == "ARCHIVED"
+        assert [event.reason for event in site.life.events.recent if event.reason] == []
+
+
+async def test_nobody_is_told_of_a_collection_that_comes_while_a_tape_is_deleted(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore()
+    site, halt = halting(tmp_path, store)
+    async with site.running():
+        await site.create(TAPE, *WRITTEN)
+        assert site.life.shelf is not None
+        await site.life.shelf.push(TAPE)
+        await store.put(pack_key(site.id, "0" * 32), b"nobody needs it")
+        halt.meant = changes_head
+        await site.life.delete_tape(TAPE)
+        await halt.halted.wait()
+        await collect(store, site.id, site.vault.needed)
+        halt.go.set()
+        await site.settled()
+        assert site.status() is None
+        assert [event.reason for event in site.life.events.recent if event.reason] == []

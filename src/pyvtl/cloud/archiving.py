@@ -10,7 +10,15 @@ from functools import partial
 
 from pyvtl.cloud.documents import Archive, Head, Manifest, PackEntry, encode
 from pyvtl.cloud.errors import CorruptDataError, NotFoundError
-from pyvtl.cloud.heads import HeldHead, commit_head, nonce, put_once, read_document, read_head
+from pyvtl.cloud.heads import (
+    HeldHead,
+    although_it_moves,
+    commit_head,
+    nonce,
+    put_once,
+    read_document,
+    read_head,
+)
 from pyvtl.cloud.names import (
     archive_of,
     archive_prefix,
@@ -44,6 +52,9 @@ class Archiver:
 
         One that was retrieved from there goes back without being copied.
         """
+        await although_it_moves(lambda: self._archive_once(barcode, about, progress))
+
+    async def _archive_once(self, barcode: str, about: Archive, progress: Progress) -> None:
         held = await self.owned(barcode)
         head = held.head
         if head.state == "archived":

@@ -1,6 +1,7 @@
 """The head of a tape: read it, and put another in its place by compare-and-swap."""
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,6 +12,9 @@ from pyvtl.cloud.objects import STANDARD, Absent, ObjectStore, Unchanged
 from pyvtl.cloud.refusals import RefusedTapeError
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
+Result = TypeVar("Result")
+ATTEMPTS = 3
+"""How often to start anew because the own gateway changed the head meanwhile."""
 
 
 class HeadMovedError(RefusedTapeError):
@@ -86,3 +90,13 @@ async def commit_head(store: ObjectStore, head: Head, before: HeldHead | None) -
             f"{owner} changed its head in the store meanwhile: try again"
         ) from None
     return HeldHead(head, info.etag)
+
+
+async def although_it_moves(attempt: Callable[[], Awaitable[Result]]) -> Result:
+    """Begin an attempt anew when its head moves: a collection of ours puts all of them anew."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await attempt()
+        except HeadMovedError:
+            continue
+    return await attempt()

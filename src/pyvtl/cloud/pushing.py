@@ -10,7 +10,7 @@ from pyvtl.cloud.adopting import check_not_adopted
 from pyvtl.cloud.documents import PackEntry
 from pyvtl.cloud.entries import entry_of, stored_packs
 from pyvtl.cloud.errors import CorruptDataError, NotFoundError, RefusedError, UnsupportedError
-from pyvtl.cloud.heads import HeadMovedError, HeldHead, read_head
+from pyvtl.cloud.heads import HeldHead, although_it_moves, read_head
 from pyvtl.cloud.local_packs import LocalPack, SentPack, local_pack, other_pack
 from pyvtl.cloud.names import pack_key, pack_prefix
 from pyvtl.cloud.objects import ObjectStore
@@ -38,8 +38,6 @@ from pyvtl.store.tape_map import Pack
 
 PACKS_PER_POINT = 64
 """So many packs at most are in the store without a head that lists them."""
-ATTEMPTS = 3
-"""How often a push starts anew because its own gateway changed the head meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +96,12 @@ async def push_deletion(
 
     One that is archived was only let go of here.
     """
+    await although_it_moves(lambda: _push_deletion_once(store, gateway, label, needed))
+
+
+async def _push_deletion_once(
+    store: ObjectStore, gateway: str, label: Label, needed: Callable[[PackIds], PackIds]
+) -> None:
     held = await read_head(store, label.barcode)
     if held is None or held.head.state != "active" or _of_another(held, label, gateway):
         return
@@ -121,12 +125,7 @@ async def push_tape(
         return await push_shredding(store, gateway, tape.label)
     if tape.damage is not None:
         raise RefusedTapeError(f"it is damaged here: {tape.damage}; nothing was pushed")
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return await _push_once(store, gateway, tape, parts)
-        except HeadMovedError:
-            continue
-    return await _push_once(store, gateway, tape, parts)
+    return await although_it_moves(lambda: _push_once(store, gateway, tape, parts))
 
 
 async def push_shredding(store: ObjectStore, gateway: str, label: Label) -> Pushed:
