@@ -50,16 +50,15 @@ async def describe_tapes(service: Service, asked: Asked) -> Answer:
 
 async def list_tapes(service: Service, asked: Asked) -> Answer:
     """The tapes of library and archive in short, or those of the ones asked for that there are."""
-    library = service.gateway.library
+    # The library first: what leaves it for the archive in between is found in both, not in none.
+    here = {tape.barcode: tape for tape in await service.gateway.library.list_tapes()}
     archived = {tape.barcode: tape for tape in await service.gateway.life.list_archived()}
     wanted = {service.names.barcode(arn) for arn in asked.get("TapeARNs", ())}
-    names = {*library.barcodes(), *archived}
+    names = {*here, *archived}
     told, marker = page(names & wanted if wanted else names, asked, str)
-    here = {tape.barcode: tape for tape in await library.list_tapes(told)}
     rows = [
         _listed(service, here[name]) if name in here else _listed_archived(service, archived[name])
         for name in told
-        if name in here or name in archived
     ]
     return {"TapeInfos": rows, **marker}
 

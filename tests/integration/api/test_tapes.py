@@ -1,12 +1,16 @@
 """Tapes in the library through boto3."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pyvtl.cloud.memory import MemoryStore
+from pyvtl.cloud.names import ARCHIVED
+from pyvtl.cloud.wrapping import Call, Result, Wrapper
 from tests.api_client import ARN, GATEWAY, GIB, Served, serving_api
 from tests.initiator import Changer
 
@@ -213,3 +217,34 @@ async def test_keys_of_aws_are_not_known_here(api: Served, members: dict[str, ob
 async def test_a_pool_that_is_not_there(api: Served) -> None:
     refusal = await api.refused("CreateTapes", **asked(PoolId="pool-00000000"))
     assert refusal[0] == "InvalidParameters"
+
+
+class TapeLeavesMeanwhile(Wrapper):
+    """A store that is slow to tell what the archive has."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryStore())
+        self.told, self.go = asyncio.Event(), asyncio.Event()
+
+    async def _run(self, call: Call, attempt: Callable[[], Awaitable[Result]]) -> Result:
+        result = await attempt()
+        if call == Call("list", ARCHIVED) and not self.told.is_set():
+            self.told.set()
+            await self.go.wait()
+        return result
+
+
+async def test_a_tape_that_goes_to_the_archive_while_tapes_are_listed_is_listed(
+    tmp_path: Path,
+) -> None:
+    store = TapeLeavesMeanwhile()
+    async with serving_api(tmp_path / "data", objects=store) as api:
+        await with_barcode(api, "TAPE0001")
+        listing = asyncio.create_task(api.call("ListTapes"))
+        await store.told.wait()
+        await api.gateway.life.archive("TAPE0001")
+        assert api.gateway.life.works is not None
+        await api.gateway.life.works.settled("TAPE0001")
+        assert api.gateway.library.barcodes() == set()
+        store.go.set()
+        assert [told["TapeBarcode"] for told in (await listing)["TapeInfos"]] == ["TAPE0001"]
