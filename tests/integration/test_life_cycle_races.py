@@ -1,14 +1,21 @@
 """Two want something of the same tape at the same moment."""
 
 import asyncio
+import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+
+from aiohttp.test_utils import make_mocked_request
 
 from pyvtl.cloud.collecting import collect
 from pyvtl.cloud.memory import MemoryStore
 from pyvtl.cloud.names import head_key, pack_key
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.wrapping import Call
+from pyvtl.gateway.control_life import LifeHandlers
 from pyvtl.gateway.errors import GatewayError
 from tests.faulty_store import Recorded
 from tests.glacier import GlacierStore
@@ -312,3 +319,39 @@ async def test_nobody_is_told_of_a_collection_that_comes_while_a_tape_is_deleted
         await site.settled()
         assert site.status() is None
         assert [event.reason for event in site.life.events.recent if event.reason] == []
+
+
+class HoldsOne(ThreadPoolExecutor):
+    """Threads for the event loop, of which one waits before it makes the call that is `meant`."""
+
+    def __init__(self, meant: Callable[..., object]) -> None:
+        super().__init__()
+        self._meant, self.held, self.go = meant, threading.Event(), threading.Event()
+
+    def submit(self, fn: Any, /, *args: Any, **named: Any) -> Future[Any]:
+        def late() -> object:
+            self.go.wait()
+            return fn(*args, **named)
+
+        if self._meant not in fn.args or self.held.is_set():
+            return super().submit(fn, *args, **named)
+        self.held.set()
+        return super().submit(late)
+
+
+async def test_a_tape_that_is_archived_before_the_answer_is_made_up_is_told_of(
+    tmp_path: Path,
+) -> None:
+    async with Site(tmp_path / "one", MemoryStore()).running() as site:
+        await site.create(TAPE, *WRITTEN)
+        threads = HoldsOne(site.vault.volumes)
+        asyncio.get_running_loop().set_default_executor(threads)
+        request = make_mocked_request("POST", "/", match_info={"barcode": TAPE})
+        asking = asyncio.create_task(LifeHandlers(site.life).archive(request))
+        while not threads.held.is_set():  # noqa: ASYNC110 - told to nobody
+            await asyncio.sleep(0)
+        await site.settled()
+        threads.go.set()
+        assert json.loads((await asking).text or "")["status"] == "IN TRANSIT TO VTS"
+        await site.settled()
+        assert await site.archived() == "ARCHIVED"

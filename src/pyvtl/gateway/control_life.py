@@ -84,8 +84,7 @@ class LifeHandlers:
         ]
 
     async def archive(self, request: web.Request) -> web.Response:
-        await self._life.archive(_barcode(request))
-        return answer(TAPE, await self._life.library.show_tape(_barcode(request)))
+        return answer(TAPE, await self._life.archive(_barcode(request)))
 
     async def cancel_archival(self, request: web.Request) -> web.Response:
         return answer(TAPE, await self._life.cancel_archival(_barcode(request)))

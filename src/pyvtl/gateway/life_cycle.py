@@ -92,14 +92,17 @@ class LifeCycle:
 
     # Tapes
 
-    async def archive(self, barcode: str) -> None:
-        """Archive a tape that lies in a slot, as if the host had exported it.
+    async def archive(self, barcode: str) -> Tape:
+        """Archive a tape that lies in a slot, as if the host had exported it; the tape as it goes.
 
         Raises NoStoreError, TapeNotFoundError, TapeInUseError, WrongStatusError.
         """
         _, works = self._with_store("archiving")
         await self.library.take_away(barcode, Happening.EXPORTED)
-        works.start(barcode)
+        try:
+            return await self.library.show_tape(barcode)  # Once it is worked on, it may be gone.
+        finally:
+            works.start(barcode)
 
     async def cancel_archival(self, barcode: str) -> Tape:
         """Bring a tape that is IN TRANSIT TO VTS back to an import/export slot.
