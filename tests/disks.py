@@ -257,6 +257,35 @@ class DiskInHand(LocalFiles):
         LocalFiles.unlink(path)
 
 
+class Meanwhile(LocalFiles):
+    """The real file system, in which something else happens in the middle of somebody's work."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, tuple[str, Callable[[], object]]] = {}
+
+    def before(self, call: str, happens: Callable[[], object], name: str = "") -> None:
+        """Let it happen, once, before the next such call; of a path that ends in `name`."""
+        self._before[call] = name, happens
+
+    def _call(self, call: str, path: Path | None = None) -> None:
+        name, happens = self._before.get(call, ("", None))
+        if happens is not None and (path is None or path.name.endswith(name)):
+            del self._before[call]
+            happens()
+
+    def open(self, path: Path, *, create: bool = False) -> int:
+        self._call("open", path)
+        return super().open(path, create=create)
+
+    def fdatasync(self, fd: int) -> None:  # type: ignore[override] # a static method there
+        self._call("fdatasync")
+        LocalFiles.fdatasync(fd)
+
+    def unlink(self, path: Path) -> None:  # type: ignore[override] # a static method there
+        self._call("unlink", path)
+        LocalFiles.unlink(path)
+
+
 class FailingDisk(RamDisk):
     """A disk on which the calls named in `failing` fail with an error number."""
 

@@ -196,9 +196,11 @@ class Cartridge:
     def close(self) -> None:
         if self.closed:
             return
-        self.closed = True
-        with self._writing():
-            self._writer.close()
+        try:
+            with self._writing():
+                self._writer.close()
+        finally:
+            self.closed = True  # Last: who finds it closed may load the tape.
 
     def _refuse_read_only(self) -> None:
         if self.read_only:

@@ -222,8 +222,9 @@ def _unknown(folder: TapeFolder, loaded: Loaded, known: Mapping[bytes, KnownPack
     except DamageError as error:
         loaded.damage.append(str(error))
         return
-    facts = known.values()
-    if evicted is not None and evicted >= newest and not any(fact.stored for fact in facts):
+    if evicted is None or evicted < newest:
+        return
+    if not any(_is_stored(folder, fact) for fact in known.values()):
         loaded.damage.append(
             "a part of it is in the object store alone, and the catalog does not say which:"
             " `pyvtl store rebuild-catalog --store URL` finds it"

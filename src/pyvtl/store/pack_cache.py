@@ -320,8 +320,8 @@ class PackCache:
         """Fetch a piece and keep it; None is the outcome when there is no room to keep it."""
         key, start = (stored.pack_id, number), number * CHUNK
         size = min(CHUNK, stored.length - start)
-        data = self._kept(key, 0, size)  # if another flight landed just before this one began
         try:
+            data = self._kept(key, 0, size)  # if another flight landed just before this one began
             if data is None and self._space.take(key, self._entry(key, size)):
                 try:
                     data = _whole(self._source.fetch(stored, start, size), size)

@@ -15,12 +15,14 @@ from pyvtl.media.medium import DamagedError, MediumError, Position, UnavailableE
 from pyvtl.media.rebuilding import rebuild_catalog
 from pyvtl.media.vault import Vault
 from pyvtl.store.dedup import Scope
+from pyvtl.store.eviction import EVICTED
 from pyvtl.store.files import LocalFiles
 from pyvtl.store.format import FRAME, FrameFacts, seal_frame, seed_of
 from pyvtl.store.keys import Secret
 from pyvtl.store.pack_cache import CacheLimits
 from pyvtl.store.sharing import rebuild_index
 from pyvtl.store.tape_map import Pack
+from tests.disks import Meanwhile
 from tests.pack_sources import MemorySource, allocated, flip_a_bit, push, segments
 from tests.pushing import noise
 from tests.tapes import append, as_medium, contents
@@ -525,3 +527,18 @@ def test_another_tape_of_the_same_barcode_is_not_attached(evicted: Vault) -> Non
     with pytest.raises(MediumError, match="another tape has"):
         evicted.attach(replace(label, tape_id="00" * 16), [], [])
     assert read(evicted) == ITEMS
+
+
+def test_a_tape_is_whole_of_which_all_goes_to_the_store_while_it_is_loaded(
+    tmp_path: Path, source: MemorySource
+) -> None:
+    disk = Meanwhile()
+    opening = partial(Vault, segment_bytes=MIB, source=source, cache=CacheLimits(0))
+    with closing(opening(tmp_path, disk)) as vault:
+        write(vault, TAPE, *ITEMS)
+        disk.before("open", lambda: push(vault, tmp_path, source, TAPE), EVICTED)
+        with closing(vault.open(TAPE)) as tape:
+            assert segments(tmp_path, TAPE) == []
+            assert tape.damage is None
+            assert contents(tape) == ITEMS
+            append(tape, b"more")

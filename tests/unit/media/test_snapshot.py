@@ -10,6 +10,7 @@ from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.media.snapshot import Backlog
 from pyvtl.media.vault import Vault
 from pyvtl.store.stored import StoredPack
+from tests.disks import Meanwhile
 from tests.tapes import BEGINNING, append, as_medium, contents
 
 TAPE = "DEMO01L5"
@@ -103,6 +104,22 @@ def test_nobody_is_refused_a_tape_because_it_is_being_looked_at(tmp_path: Path) 
         assert not opened.is_set()
     thread.join()
     assert opened.is_set()
+    vault.close()
+
+
+def test_a_tape_that_is_being_closed_is_in_use_until_all_of_it_is(tmp_path: Path) -> None:
+    """The uploader looks at a tape that a host unloads: it takes the open segment for a crash's."""
+    disk = Meanwhile()
+    vault = Vault(tmp_path, disk, segment_bytes=MIB)
+    vault.create(TAPE, 1 << 30)
+    tape = vault.open(TAPE)
+    append(tape, b"first", None)
+    tape.sync()
+    append(tape, b"second", None)
+    tape.reserve(3 * MIB)
+    disk.before("fdatasync", lambda: vault.snapshot(TAPE))
+    tape.close()
+    assert contents(vault.open(TAPE)) == [b"first", None, b"second", None]
     vault.close()
 
 

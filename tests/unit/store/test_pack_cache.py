@@ -1,5 +1,6 @@
 """Pieces of packs are fetched once, ahead of who reads in sequence, and never trusted blindly."""
 
+import errno
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
@@ -14,6 +15,7 @@ from pyvtl.store.pack_cache import AHEAD, CHUNK, CacheFigures, CacheLimits, Pack
 from pyvtl.store.pack_reader import PackReader
 from pyvtl.store.pack_source import UnreachableError
 from pyvtl.store.stored import StoredPack
+from tests.disks import Meanwhile
 from tests.pack_sources import MemorySource, push, segments
 from tests.pushing import noise
 from tests.tapes import append, contents
@@ -134,6 +136,28 @@ def test_two_who_want_the_same_piece_fetch_it_once(
         pieces = {each.result() for each in found}
     assert pieces == {source.packs[stored.pack_id][3 * CHUNK :][:100]}
     assert source.fetched == [(3 * CHUNK, CHUNK)]
+
+
+def test_a_piece_is_fetched_again_after_the_disk_failed_who_fetched_it(
+    tmp_path: Path, source: MemorySource
+) -> None:
+    disk = Meanwhile()
+    with closing(Vault(tmp_path, disk, segment_bytes=8 * MIB, source=source)) as vault:
+        vault.create(TAPE, 1 << 40)
+        with closing(vault.open(TAPE)) as tape:
+            append(tape, noise(2 * MIB))
+        push(vault, tmp_path, source, TAPE)
+        vault.cache.evict()
+        (stored,) = vault.cache.rows.needed(TAPE)
+        piece = f"{stored.pack_id.hex()}-0"
+
+        def fail() -> None:
+            raise OSError(errno.EMFILE, "too many open files")
+
+        disk.before("open", lambda: disk.before("open", fail, piece), piece)
+        with pytest.raises(OSError, match="too many"):
+            vault.cache.chunk(stored, 0, 0, 100)
+        assert vault.cache.chunk(stored, 0, 0, 100) == source.packs[stored.pack_id][:100]
 
 
 def test_a_piece_that_did_not_come_is_asked_for_again(
