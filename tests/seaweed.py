@@ -84,7 +84,7 @@ class Seaweed:
         """Start it and wait until it answers."""
         with (self.folder / "weed.log").open("ab") as log:
             self.process = subprocess.Popen(self.command(), cwd=self.folder, stdout=log, stderr=log)
-        wait_for_port(self.port, 20)
+        wait_for_port(self.port)
         _wait_until_ready(self.port)
 
     def kill(self) -> None:
@@ -109,11 +109,11 @@ def seaweed(folder: Path, certificate: tuple[Path, Path] | None = None) -> Itera
         shutil.rmtree(folder / "data", ignore_errors=True)
 
 
-def _wait_until_ready(port: int, seconds: float = 20) -> None:
+def _wait_until_ready(port: int, seconds: float = 60) -> None:
     """Return once it answers requests, not only connections."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        connection = HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = HTTPConnection("127.0.0.1", port, timeout=20)
         try:
             connection.request("GET", "/status")
             if connection.getresponse().status == 200:

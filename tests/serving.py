@@ -13,7 +13,7 @@ from tests.initiator import load_tapes
 from tests.ports import free_port, wait_for_port
 
 PYVTL = (sys.executable, "-m", "pyvtl")
-START_SECONDS = 30
+START_SECONDS = 60
 """On a machine that has much else to do; how quick it is, other tests measure."""
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if not name.startswith("PYVTL_")},
@@ -48,7 +48,7 @@ class Server:
         """Send a signal and wait for the end; the exit status, negative for a signal."""
         assert self.process is not None
         self.process.send_signal(number)
-        status = self.process.wait(30)
+        status = self.process.wait(60)
         self.process = None
         return status
 

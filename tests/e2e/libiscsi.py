@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAM = "iscsi-test-cu"
-SECONDS = 60
+SECONDS = 180
 """Time for one suite: those about resets sleep three seconds in each of several tests."""
 
 

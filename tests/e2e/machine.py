@@ -91,7 +91,7 @@ class Guest:
         connect(self._monitor, self.folder / "monitor")
         self._monitor_line()
         self._ask_monitor("qmp_capabilities")
-        self._shell.settimeout(60)
+        self._shell.settimeout(180)
         if self._line() != b"ready":
             raise GuestError("the guest said something else than ready")
 
@@ -123,7 +123,7 @@ class Guest:
             raise GuestError(f"{command}: exit {outcome.status}\n{outcome.output}")
         return outcome.output
 
-    def until(self, command: str, seconds: float = 20) -> str:
+    def until(self, command: str, seconds: float = 60) -> str:
         """Repeat a command until it succeeds: for device nodes and sessions that come by events."""
         deadline = time.monotonic() + seconds
         while (outcome := self.run(command)).status:
@@ -153,7 +153,7 @@ class Guest:
 
     def _monitor_line(self) -> dict[str, object]:
         line = b""
-        self._monitor.settimeout(10)
+        self._monitor.settimeout(60)
         while not line.endswith(b"\n"):
             line += self._monitor.recv(1)
         parsed: dict[str, object] = json.loads(line)
@@ -175,7 +175,7 @@ class Guest:
         return "\n".join(self.console.read_text(errors="replace").splitlines()[-40:])
 
 
-def connect(to: socket.socket, path: Path, seconds: float = 10) -> None:
+def connect(to: socket.socket, path: Path, seconds: float = 60) -> None:
     """Connect to a socket that QEMU makes when it starts."""
     deadline = time.monotonic() + seconds
     while True:

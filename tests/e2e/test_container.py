@@ -102,7 +102,7 @@ def test_the_container_serves(buildah: Buildah, image: str) -> None:
     serve = [*run, *account, container, "--", "pyvtl", "serve", "--portal", f"0.0.0.0:{port}"]
     with subprocess.Popen(serve, stdout=subprocess.DEVNULL) as server:
         try:
-            wait_for_port(port, 30)
+            wait_for_port(port)
             status = printed(*run, container, "--", "pyvtl", "library", "status")
             who = printed(*run, container, "--", "id", "-u")
             names = discover("127.0.0.1", port, chap=Chap("backup", SECRET))

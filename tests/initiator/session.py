@@ -356,12 +356,20 @@ class Initiator:
 
     def task_management(self, function: int, referenced: int = NO_TAG) -> int:
         """A task management function (RFC 7143 section 11.5.1); the response code."""
+        return self.managed(self.manage(function, referenced))
+
+    def manage(self, function: int, referenced: int = NO_TAG) -> int:
+        """Ask for a task management function; the tag of the request."""
         tag, self.next_tag = self.next_tag, self.next_tag + 1
         head = struct.pack(">BB6xBB6x", TMF | IMMEDIATE, FINAL | function, 0, self.lun)
         numbers = struct.pack(
             ">IIIIII8x", tag, referenced, self.cmd_sn, self.exp_stat_sn, self.cmd_sn, 0
         )
         self.send(head + numbers)
+        return tag
+
+    def managed(self, tag: int) -> int:
+        """Wait until it is carried out; the response code."""
         return self.expect(TMF_RESPONSE, tag).bhs[2]
 
     def logout(self) -> int:

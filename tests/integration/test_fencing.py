@@ -9,9 +9,11 @@ from pyvtl import Gateway
 from pyvtl.cloud.memory import MemoryStore
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.gateway.errors import BarcodeTakenError, StorageError
+from tests.faulty_store import Recorded
 from tests.initiator import Tape
 from tests.integration.test_uploading import (
     TAPE,
+    Outage,
     any_store,
     blocks,
     config,
@@ -55,15 +57,22 @@ async def refused(gateway: Gateway, told: tuple[int, int] = NOT_READY) -> bool:
     return await condition(gateway) == told
 
 
-async def fenced(gateway: Gateway, store: ObjectStore, taker: Taker) -> tuple[bytes, bytes]:
-    """What was on the tape when another gateway took it, and what was written after that."""
+async def fenced(
+    gateway: Gateway, store: ObjectStore, taker: Taker, outage: Outage
+) -> tuple[bytes, bytes]:
+    """What was on the tape when another gateway took it, and what was written after that.
+
+    The store of the gateway is out while that is written, or else it might hear of it in between.
+    """
     before, after = noise(MIB, 1), noise(MIB, 2)
     await loaded(gateway)
     await write(gateway, before)
     await until(lambda: uploaded(store, len(before)))
     (pulled,) = await taker.pull(store, TAPE)
     assert pulled.problem is None
+    outage.over.clear()
     await write(gateway, after)
+    outage.over.set()
     await until(lambda: is_fenced(gateway))
     return before, after
 
@@ -71,15 +80,16 @@ async def fenced(gateway: Gateway, store: ObjectStore, taker: Taker) -> tuple[by
 async def test_the_loser_fences_itself_and_nothing_is_mixed_or_lost(
     any_store: ObjectStore, tmp_path: Path
 ) -> None:
-    taker = Taker(tmp_path / "taker")
-    async with Gateway(config(tmp_path / "data"), objects=any_store) as gateway:
-        before, after = await fenced(gateway, any_store, taker)
+    taker, outage = Taker(tmp_path / "taker"), Outage()
+    store = Recorded(any_store, outage)
+    async with Gateway(config(tmp_path / "data"), objects=store) as gateway:
+        before, after = await fenced(gateway, any_store, taker, outage)
         await until(lambda: refused(gateway))
         assert f"belongs to gateway {taker.id} since epoch 1" in await status(gateway)
         await move(gateway, 10000, 20000)
         made = await gateway.library.recover_tape(TAPE, NEW)
         assert (made.status, made.used_bytes) == ("AVAILABLE", len(before) + len(after))
-        await until(lambda: uploaded(any_store, len(before) + len(after), NEW))
+        await until(lambda: uploaded(any_store, len(before) + len(after), NEW, files=2))
         await check_promises(any_store, TAPE, NEW)
     with taker.vault() as vault:
         append(vault.open(TAPE), b"by the winner", None)
@@ -91,9 +101,10 @@ async def test_the_loser_fences_itself_and_nothing_is_mixed_or_lost(
 
 
 async def test_a_fenced_tape_stays_so_over_a_restart(tmp_path: Path) -> None:
-    store = MemoryStore()
+    memory, outage = MemoryStore(), Outage()
+    store = Recorded(memory, outage)
     async with Gateway(config(tmp_path / "data"), objects=store) as gateway:
-        await fenced(gateway, store, Taker(tmp_path / "taker"))
+        await fenced(gateway, memory, Taker(tmp_path / "taker"), outage)
         dirty_bytes = (await gateway.library.show_tape(TAPE)).dirty_bytes
         assert dirty_bytes > MIB
         assert gateway.vault.dirty_bytes == 0
@@ -107,13 +118,14 @@ async def test_a_fenced_tape_stays_so_over_a_restart(tmp_path: Path) -> None:
 
 
 async def test_only_a_fenced_tape_is_recovered_and_only_to_a_new_one(tmp_path: Path) -> None:
-    store = MemoryStore()
+    memory, outage = MemoryStore(), Outage()
+    store = Recorded(memory, outage)
     async with Gateway(config(tmp_path / "data"), objects=store) as gateway:
         await gateway.library.create_tapes(barcode=NEW, size_bytes=MIB)
         with pytest.raises(StorageError, match="TAPE0002 is not fenced"):
             await gateway.library.recover_tape(NEW, "TAPE0003")
         await gateway.library.delete_tape(NEW)
-        await fenced(gateway, store, Taker(tmp_path / "taker"))
+        await fenced(gateway, memory, Taker(tmp_path / "taker"), outage)
         with pytest.raises(BarcodeTakenError):
             await gateway.library.recover_tape(TAPE, NEW)
         with pytest.raises(StorageError, match="in use"):
@@ -122,12 +134,13 @@ async def test_only_a_fenced_tape_is_recovered_and_only_to_a_new_one(tmp_path: P
 
 
 async def test_a_fenced_tape_can_be_deleted_and_the_winner_keeps_it(tmp_path: Path) -> None:
-    store, taker = MemoryStore(), Taker(tmp_path / "taker")
+    memory, taker, outage = MemoryStore(), Taker(tmp_path / "taker"), Outage()
+    store = Recorded(memory, outage)
     async with Gateway(config(tmp_path / "data"), objects=store) as gateway:
-        before, _ = await fenced(gateway, store, taker)
+        before, _ = await fenced(gateway, memory, taker, outage)
         await move(gateway, 10000, 20000)
         await gateway.library.delete_tape(TAPE)
         await until(lambda: gateway.vault.backlog() == [])
-    assert await restored(store, tmp_path / "third") == [*blocks(before), None]
+    assert await restored(memory, tmp_path / "third") == [*blocks(before), None]
     with taker.vault() as vault:
         assert contents(vault.open(TAPE)) == [*blocks(before), None]

@@ -95,13 +95,18 @@ async def write(gateway: Gateway, data: bytes, drive: int = 0) -> None:
     await asyncio.to_thread(as_host)
 
 
-async def uploaded(store: ObjectStore, stored_bytes: int, barcode: str = TAPE) -> bool:
-    """Whether the recovery point reaches so far."""
+async def uploaded(
+    store: ObjectStore, stored_bytes: int, barcode: str = TAPE, *, files: int = 1
+) -> bool:
+    """Whether the recovery point reaches so far, and to the filemark after so many files.
+
+    A host that is slow with the filemark leaves the tape idle before it.
+    """
     held = await read_head(store, barcode)
     if held is None or held.head.manifest is None:
         return False
     ends = (await manifest_of(store, barcode)).ends
-    return bool(ends) and ends[0].bytes == stored_bytes
+    return bool(ends) and (ends[0].bytes, ends[0].filemarks) == (stored_bytes, files)
 
 
 async def restored(store: ObjectStore, folder: Path, barcode: str = TAPE) -> list[bytes | None]:
@@ -126,18 +131,26 @@ async def test_an_idle_tape_in_a_drive_is_in_the_store_soon_and_writing_goes_on(
         await write(gateway, first)
         await until(lambda: uploaded(any_store, len(first)))
         await write(gateway, second)
-        await until(lambda: uploaded(any_store, len(first) + len(second)))
+        await until(lambda: uploaded(any_store, len(first) + len(second), files=2))
         await check_promises(any_store, TAPE)
     found = await restored(any_store, tmp_path / "other")
     assert found == [*blocks(first), None, *blocks(second), None]
 
 
 async def test_what_is_in_the_store_is_no_longer_dirty(tmp_path: Path) -> None:
-    store = MemoryStore()
-    async with Gateway(config(tmp_path / "data"), objects=store) as gateway:
+    store, go_on = MemoryStore(), asyncio.Event()
+
+    async def hold(call: Call) -> None:
+        await go_on.wait()
+
+    async with Gateway(config(tmp_path / "data"), objects=store):
+        pass  # It has met the store.
+    held = Recorded(store, hold)
+    async with Gateway(config(tmp_path / "data"), objects=held) as gateway:
         await loaded(gateway)
         await write(gateway, noise(5 * MIB))
         assert gateway.vault.dirty_bytes > 5 * MIB
+        go_on.set()
         await move(gateway, 10000, 20000)
         await until(lambda: gateway.vault.dirty_bytes == 0)
     async with Gateway(config(tmp_path / "data"), objects=store) as gateway:
@@ -225,12 +238,11 @@ async def test_a_store_that_goes_away_and_comes_back_gets_what_was_written_meanw
         await loaded(gateway)
         outage.over.clear()
         await write(gateway, noise(MIB))
-        await until(lambda: outage.met > 2)
         assert gateway.uploader is not None
-        assert gateway.uploader.reach.lost
+        reach = gateway.uploader.reach
+        await until(lambda: reach.lost and outage.met > 2)
         outage.over.set()
         await until(lambda: uploaded(memory, MIB))
-        reach = gateway.uploader.reach
         await until(lambda: not reach.lost)
     told = capsys.readouterr()
     assert (told.out + told.err).count("store.unreachable") == 1

@@ -33,7 +33,7 @@ async def store(tmp_path: Path) -> AsyncIterator[DirectoryStore]:
 def run(code: str, folder: Path) -> int:
     """Exit status of a program on a folder, as a process of its own."""
     command = [sys.executable, "-c", code, str(folder)]
-    return subprocess.run(command, env=ENVIRONMENT, check=False, timeout=30).returncode
+    return subprocess.run(command, env=ENVIRONMENT, check=False, timeout=60).returncode
 
 
 def names(folder: Path) -> list[str]:
