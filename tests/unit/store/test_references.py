@@ -165,6 +165,21 @@ def test_what_a_tape_kept_for_a_holder_that_is_gone_goes_when_it_is_loaded(vault
     assert len(files_of(vault, FIRST)) == 1
 
 
+def test_a_tape_loads_although_what_it_kept_for_another_goes_with_that_one(tmp_path: Path) -> None:
+    disk, read_meanwhile = Meanwhile(), list[Objects]()
+    with closing(opened(tmp_path, disk)) as vault:
+        for barcode in (FIRST, SECOND):
+            vault.create(barcode, 1 << 30)
+            write(vault, barcode, *DATA)
+        overwrite(vault, FIRST, *OTHER[:1])
+        kept = files_of(vault, FIRST)[0]
+        disk.before("open", kept.unlink, kept.name)
+        disk.before("unlink", lambda: read_meanwhile.append(read(vault, FIRST)), kept.name)
+        vault.delete(SECOND)
+        assert read_meanwhile == [OTHER[:1]]
+        assert len(files_of(vault, FIRST)) == 1
+
+
 def test_references_are_found_again_when_the_catalog_is_lost(vault: Vault, tmp_path: Path) -> None:
     vault.close()
     (tmp_path / CATALOG).unlink()
