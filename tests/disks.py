@@ -277,6 +277,11 @@ class Meanwhile(LocalFiles):
         self._call("open", path)
         return super().open(path, create=create)
 
+    def size(self, fd: int) -> int:
+        size = super().size(fd)
+        self._call("size")  # What was asked is known by then.
+        return size
+
     def fdatasync(self, fd: int) -> None:  # type: ignore[override] # a static method there
         self._call("fdatasync")
         LocalFiles.fdatasync(fd)

@@ -132,7 +132,8 @@ class Vault(Shelf):
         MediumError if it was deleted.
         """
         row = self._row(barcode)
-        self._visit(row)
+        if row.damage != SHREDDED:  # What a crash left of it open stays so: it takes the key.
+            self._visit(row)
         with storing():
             self._catalog.settle()
             tape = snapshot_of(

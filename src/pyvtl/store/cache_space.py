@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
+from pyvtl.store.errors import StoreError
+
 Key = tuple[bytes, int]
 """A pack id, and which part of the pack."""
 
@@ -25,8 +27,8 @@ class Entry(NamedTuple):
 class CacheSpace:
     """Files by key, the one used longest ago first.  May be used from any thread.
 
-    `remove` deletes the file of a key.  It is called without the lock, and may raise OSError: then
-    the file stays, and counts.
+    `remove` deletes the file of a key.  It is called without the lock, and may raise OSError and
+    StoreError: then the file stays, and counts.
     """
 
     def __init__(self, limit_bytes: int | None, remove: Callable[[Key, Path], None]) -> None:
@@ -140,7 +142,7 @@ class CacheSpace:
     def _removed(self, key: Key, entry: Entry) -> bool:
         """Whether a file that was taken out could be removed; else it is put back."""
         gone = False
-        with suppress(OSError):
+        with suppress(OSError, StoreError):
             self._remove(key, entry.path)
             gone = True
         with self._lock:

@@ -174,6 +174,10 @@ def _load_segment(
     read = recover_segment if mend else inspect_segment
     try:
         found = read(files, path, pack_id, folder.key, fact.synced_to)
+    except FileNotFoundError:
+        if not mend:
+            raise
+        return None  # It was kept for another tape, and went with that since it was listed.
     except DamageError as error:
         loaded.damage.append(str(error))
         return None

@@ -97,6 +97,8 @@ def read_footer(files: FileLayer, fd: int, pack_id: bytes) -> Footer | None:
     if size < SegmentHeader.SIZE + FooterTail.SIZE:
         return None
     last = files.pread(fd, FooterTail.SIZE, size - FooterTail.SIZE)
+    if len(last) < FooterTail.SIZE:
+        return None  # It is just being closed, and was cut to its length.
     tail = FooterTail.decode(last)
     length = size - FooterTail.SIZE - tail.footer_offset
     if tail.magic != FOOTER_MAGIC or length < tail.frames * FrameHeader.SIZE:

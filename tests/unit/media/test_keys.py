@@ -230,3 +230,17 @@ def test_rescue_reads_an_encrypted_tape_with_its_key(folder: Path) -> None:
     for wrong in (OTHER, None):
         with pytest.raises(MediumError, match=r"another key|no key is given"):
             tape_contents(folder, TAPE, wrong)
+
+
+def test_a_tape_that_is_shredded_after_a_crash_can_be_told_to_the_store(tmp_path: Path) -> None:
+    crashed = Vault(tmp_path, secret=KEY, encrypt=True)
+    crashed.create(TAPE, 1 << 30)
+    tape = crashed.open(TAPE)
+    append(tape, b"secret", None)
+    tape.sync()
+    crashed._catalog.close()
+    with vault_of(tmp_path) as vault:
+        vault.shred(TAPE)
+        snapshot = vault.snapshot(TAPE)
+        assert snapshot is not None
+        assert snapshot.shredded

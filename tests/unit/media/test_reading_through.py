@@ -542,3 +542,17 @@ def test_a_tape_is_whole_of_which_all_goes_to_the_store_while_it_is_loaded(
             assert tape.damage is None
             assert contents(tape) == ITEMS
             append(tape, b"more")
+
+
+def test_a_damaged_mark_keeps_segments_here_and_nobody_from_anything(
+    tmp_path: Path, source: MemorySource, opening: Opening
+) -> None:
+    with closing(opening()) as vault:
+        write(vault, TAPE, *ITEMS)
+        (tmp_path / "tapes" / TAPE / EVICTED).write_bytes(bytes(2))
+        push(vault, tmp_path, source, TAPE)
+        assert vault.dirty_bytes == 0
+        assert vault.cache.figures().used_bytes == allocated(tmp_path) > MIB
+        (tmp_path / "tapes" / TAPE / EVICTED).unlink()
+        vault.cache.evict()
+        assert segments(tmp_path, TAPE) == []

@@ -1,6 +1,7 @@
 """What a pack refers to stays, whatever becomes of the tape that wrote it."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,8 +12,10 @@ from pyvtl.media.rebuilding import rebuild_catalog
 from pyvtl.media.shelf import CATALOG
 from pyvtl.media.vault import Vault
 from pyvtl.store.dedup import Scope
+from pyvtl.store.files import FileLayer
 from pyvtl.store.format import BLOCK_SIZE
 from pyvtl.store.sharing import Sharing
+from tests.disks import Meanwhile
 from tests.tapes import BEGINNING, Objects, append, as_medium, contents
 
 FIRST, SECOND, THIRD = "FIRST0L5", "SECONDL5", "THIRD0L5"
@@ -20,9 +23,9 @@ DATA: Objects = [*(Random(n).randbytes(BLOCK_SIZE) for n in range(40)), None]
 OTHER: Objects = [Random(n).randbytes(BLOCK_SIZE) for n in range(100, 140)]
 
 
-def opened(path: Path) -> Vault:
+def opened(path: Path, files: FileLayer | None = None) -> Vault:
     """With the dedup index complete."""
-    vault = Vault(path, dedup=Scope.POOL, segment_bytes=2 << 20)
+    vault = Vault(path, files, dedup=Scope.POOL, segment_bytes=2 << 20)
     builder = vault._sharing._builder
     if builder is not None:
         builder.join()
@@ -162,6 +165,21 @@ def test_what_a_tape_kept_for_a_holder_that_is_gone_goes_when_it_is_loaded(vault
     assert len(files_of(vault, FIRST)) == 1
 
 
+def test_a_tape_loads_although_what_it_kept_for_another_goes_with_that_one(tmp_path: Path) -> None:
+    disk, read_meanwhile = Meanwhile(), list[Objects]()
+    with closing(opened(tmp_path, disk)) as vault:
+        for barcode in (FIRST, SECOND):
+            vault.create(barcode, 1 << 30)
+            write(vault, barcode, *DATA)
+        overwrite(vault, FIRST, *OTHER[:1])
+        kept = files_of(vault, FIRST)[0]
+        disk.before("open", kept.unlink, kept.name)
+        disk.before("unlink", lambda: read_meanwhile.append(read(vault, FIRST)), kept.name)
+        vault.delete(SECOND)
+        assert read_meanwhile == [OTHER[:1]]
+        assert len(files_of(vault, FIRST)) == 1
+
+
 def test_references_are_found_again_when_the_catalog_is_lost(vault: Vault, tmp_path: Path) -> None:
     vault.close()
     (tmp_path / CATALOG).unlink()
@@ -228,3 +246,17 @@ def test_a_clean_index_is_used_as_it_is(vault: Vault, tmp_path: Path) -> None:
     write(again, THIRD, *DATA)
     assert stored(again, THIRD) < BLOCK_SIZE
     again.close()
+
+
+def test_an_index_is_made_anew_although_a_segment_is_closed_at_that_moment(tmp_path: Path) -> None:
+    disk = Meanwhile()
+    with closing(opened(tmp_path, disk)) as vault:
+        vault.create(FIRST, 1 << 30)
+        tape = vault.open(FIRST)
+        append(tape, *DATA[:20])
+        tape.sync()
+        disk.before("size", tape.seal)
+        vault._sharing._build()
+        vault.create(SECOND, 1 << 30)
+        write(vault, SECOND, *DATA[:20])
+        assert stored(vault, SECOND) < BLOCK_SIZE
