@@ -1,5 +1,8 @@
 """What tests of the drive are built from: cartridges, drives, and conditions as values."""
 
+import asyncio
+import threading
+
 from pyvtl.device.drive.drive import TapeDrive
 from pyvtl.device.memory import MemoryPool
 from pyvtl.device.profile import ult3580_td5
@@ -8,7 +11,7 @@ from pyvtl.media.memory import MemoryMedium
 from pyvtl.scsi.cdb import Cdb
 from pyvtl.scsi.nexus import Nexus
 from pyvtl.scsi.sense import Asc, FixedSense, Sense, SenseKey
-from pyvtl.scsi.task import Status
+from pyvtl.scsi.task import Status, Task
 from pyvtl.wire.layout import Buffer
 from tests.scsi_client import ALICE, introduce, send
 
@@ -35,6 +38,23 @@ def empty_drive(
     )
     introduce(drive, *(nexuses or (ALICE,)))
     return drive
+
+
+def keep_busy(drive: TapeDrive) -> threading.Event:
+    """Let the drive's thread do nothing else until the event is set."""
+    go = threading.Event()
+    drive.transport.post(go.wait, lambda _result, _error: None)
+    return go
+
+
+async def abort_while_it_runs(drive: TapeDrive, task: Task) -> None:
+    """Task management marks a task that waits for the drive's thread."""
+    go = keep_busy(drive)
+    running = asyncio.create_task(drive.execute(task))
+    await asyncio.sleep(0)
+    task.aborted = True
+    go.set()
+    await running
 
 
 async def end_of(

@@ -21,6 +21,7 @@ from tests.faulty_store import Recorded
 from tests.glacier import GlacierStore
 from tests.pushing import noise
 from tests.sites import DOOR, SLOT, TAPE, Site
+from tests.waiting import until
 
 WRITTEN: list[bytes | None] = [noise(70_000), None, b"last", None]
 HEAD = head_key(TAPE)
@@ -140,11 +141,9 @@ async def test_a_tape_is_archived_again_while_its_archival_is_being_cancelled(
         await site.create(TAPE, *WRITTEN)
         with site.vault._claim(TAPE, visit=True):  # What cannot be interrupted waits for its end.
             await site.life.archive(TAPE)
-            while site.vault.uploads.of(TAPE) is None:  # noqa: ASYNC110 - told to nobody
-                await asyncio.sleep(0)
+            await until(lambda: site.vault.uploads.of(TAPE) is not None)
             cancelling = asyncio.create_task(site.life.cancel_archival(TAPE))
-            while site.status() != "AVAILABLE":  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0)
+            await until(lambda: site.status() == "AVAILABLE")
             again = asyncio.create_task(site.life.archive(TAPE))
             await asyncio.wait([again], timeout=0.2)
         assert (await cancelling).slot == 5
@@ -160,8 +159,7 @@ async def test_archival_is_cancelled_while_the_host_exports_the_tape(tmp_path: P
         await site.move(DOOR, SLOT)
         with site.vault._catalog._lock:  # So the move is not durable yet, but the export is.
             exporting = asyncio.create_task(site.move(SLOT, DOOR))
-            while site.status() != "IN TRANSIT TO VTS":  # noqa: ASYNC110 - told to nobody
-                await asyncio.sleep(0)
+            await until(lambda: site.status() == "IN TRANSIT TO VTS")
             cancelling = asyncio.create_task(site.life.cancel_archival(TAPE))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -348,8 +346,7 @@ async def test_a_tape_that_is_archived_before_the_answer_is_made_up_is_told_of(
         asyncio.get_running_loop().set_default_executor(threads)
         request = make_mocked_request("POST", "/", match_info={"barcode": TAPE})
         asking = asyncio.create_task(LifeHandlers(site.life).archive(request))
-        while not threads.held.is_set():  # noqa: ASYNC110 - told to nobody
-            await asyncio.sleep(0)
+        await until(threads.held.is_set)
         await site.settled()
         threads.go.set()
         assert json.loads((await asking).text or "")["status"] == "IN TRANSIT TO VTS"

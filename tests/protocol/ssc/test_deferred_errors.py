@@ -1,12 +1,9 @@
 """Failures after GOOD, SPC-5 Deferred errors: told once, never swallowed, never written over."""
 
-import asyncio
-import threading
 from dataclasses import replace
 
 import pytest
 
-from pyvtl.device.drive.drive import TapeDrive
 from pyvtl.device.drive.erase import Erase6
 from pyvtl.device.drive.medium import LoadUnload
 from pyvtl.device.drive.position import ReadPositionShort, Rewind, Space6, SpaceCode
@@ -21,7 +18,7 @@ from pyvtl.scsi.task import Given, Task
 from tests.failing_media import FailingMedium
 from tests.protocol.ssc.conftest import Load
 from tests.scsi_client import ALICE, BOB, introduce, run, sense_of
-from tests.tape_client import condition_of, end_of
+from tests.tape_client import abort_while_it_runs, condition_of, end_of
 
 DEFERRED = Sense(SenseKey.MEDIUM_ERROR, Asc.WRITE_ERROR, deferred=True)
 CURRENT = Sense(SenseKey.MEDIUM_ERROR, Asc.WRITE_ERROR)
@@ -250,17 +247,6 @@ async def test_what_is_out_of_reach_aborts_the_command_and_breaks_nothing(
     assert await run(drive, read) == b"kept"
     assert drive.read_errors == 0
     await run(drive, WRITE, b"more")
-
-
-async def abort_while_it_runs(drive: TapeDrive, task: Task) -> None:
-    """Task management marks a task that waits for the drive's thread; it goes on to its end."""
-    go = threading.Event()
-    drive.transport.post(go.wait, lambda _result, _error: None)
-    running = asyncio.create_task(drive.execute(task))
-    await asyncio.sleep(0)
-    task.aborted = True
-    go.set()
-    await running
 
 
 async def test_an_aborted_command_keeps_no_deferred_error_to_itself(

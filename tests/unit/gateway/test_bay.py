@@ -2,9 +2,11 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 from pyvtl.device.changer.cdb import MoveMedium
 from pyvtl.device.changer.changer import MediumChanger
+from pyvtl.device.drive.drive import TapeDrive
 from pyvtl.device.drive.medium import LoadUnload
 from pyvtl.device.drive.position import Rewind
 from pyvtl.device.profile import aws_changer
@@ -15,27 +17,37 @@ from pyvtl.media.memory import MemoryMedium
 from pyvtl.scsi.primary import PreventAllowMediumRemoval
 from tests.protocol.smc.library import ListJournal
 from tests.scsi_client import ALICE, BOB, READY, introduce, run, sense_of
-from tests.tape_client import empty_drive
+from tests.tape_client import empty_drive, keep_busy
 
 
-async def test_a_tape_on_its_way_under_the_head_is_protected_when_it_is_there() -> None:
-    """LOAD UNLOAD with IMMED goes on after its answer: the volume is neither closed nor open."""
-    drive, medium, go = empty_drive(), MemoryMedium(), threading.Event()
+async def on_its_way_under_the_head(
+    open_volume: Callable[[], Medium],
+) -> tuple[TapeDrive, DriveBay, threading.Event]:
+    """A drive that was told to load MEM001L5, and has answered; it loads once the event is set."""
+    drive, go = empty_drive(), threading.Event()
 
-    def open_volume(barcode: str) -> Medium:
+    def open_late(_barcode: str) -> Medium:
         go.wait()
-        return medium
+        return open_volume()
 
-    def protect_closed() -> None:
-        raise AssertionError("the volume is being opened")
-
-    bay = DriveBay(drive, open_volume)
+    bay = DriveBay(drive, open_late)
     go.set()
     await bay.load("MEM001L5")
     drive.attentions.take(ALICE)
     await run(drive, LoadUnload())
     go.clear()
     await run(drive, LoadUnload(load=True, immed=True))
+    return drive, bay, go
+
+
+async def test_a_tape_on_its_way_under_the_head_is_protected_when_it_is_there() -> None:
+    """LOAD UNLOAD with IMMED goes on after its answer: the volume is neither closed nor open."""
+    medium = MemoryMedium()
+
+    def protect_closed() -> None:
+        raise AssertionError("the volume is being opened")
+
+    drive, bay, go = await on_its_way_under_the_head(lambda: medium)
     protecting = asyncio.create_task(bay.protect("MEM001L5", True, protect_closed))
     await asyncio.sleep(0)
     go.set()
@@ -46,7 +58,7 @@ async def test_a_tape_on_its_way_under_the_head_is_protected_when_it_is_there() 
 
 async def test_removal_that_is_prevented_before_the_move_begins_is_prevented() -> None:
     """SMC-3 MOVE MEDIUM, SPC-4 PREVENT ALLOW MEDIUM REMOVAL: who is answered first prevails."""
-    drive, go = empty_drive(), threading.Event()
+    drive = empty_drive()
     bay = DriveBay(drive, lambda _barcode: MemoryMedium())
     places = {"MEM001L5": Place(100, home=200)}
     geometry = Geometry(
@@ -62,7 +74,7 @@ async def test_removal_that_is_prevented_before_the_move_begins_is_prevented() -
     await bay.load("MEM001L5")
     drive.attentions.take(ALICE)
     await run(drive, bytes([0x0A, 0, 0, 0, 4, 0]), b"data")
-    drive.transport.post(go.wait, lambda _result, _error: None)
+    go = keep_busy(drive)
     await run(drive, Rewind(immed=True))
     preventing = asyncio.create_task(run(drive, PreventAllowMediumRemoval(prevent=1)))
     await asyncio.sleep(0)
@@ -93,19 +105,7 @@ async def test_a_drive_that_prevents_removal_can_be_closed() -> None:
 
 async def test_a_tape_on_its_way_under_the_head_is_refused_when_it_is_there() -> None:
     """SPC-5 02/04/03: another gateway took the tape while a host loaded it with IMMED."""
-    drive, go = empty_drive(), threading.Event()
-
-    def open_volume(barcode: str) -> Medium:
-        go.wait()
-        return MemoryMedium()
-
-    bay = DriveBay(drive, open_volume)
-    go.set()
-    await bay.load("MEM001L5")
-    drive.attentions.take(ALICE)
-    await run(drive, LoadUnload())
-    go.clear()
-    await run(drive, LoadUnload(load=True, immed=True))
+    drive, bay, go = await on_its_way_under_the_head(MemoryMedium)
     await bay.refuse("MEM001L5")
     go.set()
     await drive.settle()

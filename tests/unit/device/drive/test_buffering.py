@@ -1,7 +1,6 @@
 """Writing behind and reading ahead: what is answered when, and what the loop never does."""
 
 import asyncio
-import threading
 import time
 from collections.abc import Sequence
 
@@ -25,7 +24,7 @@ from pyvtl.scsi.sense import Sense, SenseKey
 from pyvtl.scsi.task import Status
 from tests.failing_media import CompressionLog, FailingMedium, StallingMedium
 from tests.scsi_client import ALICE, run, send, sense_of
-from tests.tape_client import condition_of, empty_drive, tape
+from tests.tape_client import condition_of, empty_drive, keep_busy, tape
 
 WRITE = Write6(transfer_length=MIB)
 DATA = bytes(MIB)
@@ -73,12 +72,12 @@ async def longest_turn_with_a_full_buffer() -> float:
 
 async def test_records_are_compressed_only_while_little_waits() -> None:
     """With four records of 1 MiB waiting, compressing begins when two are left."""
-    drive, medium, go = empty_drive(), CompressionLog(), threading.Event()
+    drive, medium = empty_drive(), CompressionLog()
     await drive.load(lambda: medium, "MEM001L5")
     drive.attentions.take(ALICE)
     await run(drive, Write6(transfer_length=1), b"1")
     await run(drive, WriteFilemarks6())
-    drive.transport.post(go.wait, lambda _result, _error: None)
+    go = keep_busy(drive)
     for _ in range(4):
         await run(drive, WRITE, DATA)
     go.set()
