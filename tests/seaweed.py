@@ -32,7 +32,9 @@ IDENTITIES = {
 GROWTH = "[master.volume_growth]\n" + "".join(
     f"copy_{kind} = 1\n" for kind in ("1", "2", "3", "other")
 )
-"""Few volumes for each bucket, else many buckets leave none for the next."""
+"""One volume at a time for each bucket: it creates as many as it is told."""
+VOLUMES = "-volume.max=1000"
+"""So many buckets as tests make need; it would else give each GiB of free disk space one."""
 PORTS = (
     *("master.port", "master.port.grpc", "volume.port", "volume.port.grpc"),
     *("filer.port", "filer.port.grpc", "s3.port.grpc", "admin.port", "admin.port.grpc"),
@@ -77,7 +79,7 @@ class Seaweed:
             *("-logtostderr=true", "mini", f"-dir={self.folder / 'data'}"),
             *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.port={self.port}"),
             *(f"-{name}={port}" for name, port in self.other_ports.items()),
-            *(f"-s3.config={self.folder / 's3.json'}", *OFF, *tls),
+            *(f"-s3.config={self.folder / 's3.json'}", VOLUMES, *OFF, *tls),
         ]
 
     def start(self) -> None:
