@@ -104,6 +104,7 @@ class Shelf:
             undo.callback(self._cache.close)
             self._tapes = {row.barcode: row for row in self._catalog.tapes()}
             self._adopt_all()
+            self._forget_strays()
             self.uploads = UploadStates(self._files, self._tapes_folder)
             count_dirty(self._files, self._tapes_folder, self._stored.all(), self._dirty)
             undo.pop_all()
@@ -184,6 +185,14 @@ class Shelf:
                 self._stored.forget(pack_ids)  # Its copies go when it looks around.
             else:
                 self._cache.forget(pack_ids)
+
+    def _forget_strays(self, barcode: str | None = None) -> None:
+        """Forget what the store has, of that tape or of all, and nothing here needs any more.
+
+        It was overwritten while it was sent, or a crash came before it was forgotten.
+        """
+        if strays := self._stored.strays(barcode):
+            self._forget(strays.difference(self._sharing.needed(strays)))
 
     def _volume(self, row: TapeRow) -> Volume:
         barcode = row.barcode

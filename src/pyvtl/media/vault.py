@@ -186,6 +186,7 @@ class Vault(Shelf):
             pack_ids = [pack.pack_id for pack in packs]
             self.cache.cleaned(pack_ids)
             self._dirty.forget(pack_ids)  # Last: until then they count as what lies on this disk.
+            self._forget_strays(barcode)
 
     def attach(
         self,

@@ -17,6 +17,11 @@ CLEAN = """
 SELECT pack_id FROM stored_packs JOIN packs USING (pack_id, length) WHERE packs.sealed
 UNION SELECT pack_id FROM stored_packs JOIN kept_packs USING (pack_id)
 """
+STRAYS = """
+SELECT pack_id FROM stored_packs WHERE pack_id NOT IN (SELECT pack_id FROM packs)
+AND pack_id NOT IN (SELECT pack_id FROM kept_packs)
+AND pack_id NOT IN (SELECT pack_id FROM pack_references)
+"""
 NEEDED = """
 WHERE barcode=? OR pack_id IN (SELECT pack_id FROM pack_references WHERE barcode=?)
 ORDER BY (SELECT sequence FROM packs WHERE packs.pack_id = stored_packs.pack_id)
@@ -60,6 +65,11 @@ class StoredTable:
         """All packs in the store that a tape is read from, other tapes' too, about in order."""
         rows = self._catalog.query(SELECT + NEEDED, barcode, barcode)
         return [StoredPack(*row) for row in rows]
+
+    def strays(self, barcode: str | None = None) -> set[bytes]:
+        """Packs, of that tape or of all, that the catalog knows of nothing but the store."""
+        of, values = ("", ()) if barcode is None else ("AND barcode=?", (barcode,))
+        return {row[0] for row in self._catalog.query(STRAYS + of, *values)}
 
     def forget(self, pack_ids: Collection[bytes]) -> None:
         """Nothing here needs these packs any more."""

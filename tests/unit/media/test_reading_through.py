@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pyvtl.media.checking import StoreCheck
+from pyvtl.media.known import known_packs
 from pyvtl.media.medium import DamagedError, MediumError, Position, UnavailableError
 from pyvtl.media.rebuilding import rebuild_catalog
 from pyvtl.media.vault import Vault
@@ -556,3 +557,39 @@ def test_a_damaged_mark_keeps_segments_here_and_nobody_from_anything(
         (tmp_path / "tapes" / TAPE / EVICTED).unlink()
         vault.cache.evict()
         assert segments(tmp_path, TAPE) == []
+
+
+def overwrite(vault: Vault, barcode: str, *items: bytes | None) -> None:
+    with closing(vault.open(barcode)) as tape:
+        tape.start_writing(Position())
+        tape.append(as_medium(list(items)))
+
+
+def test_what_was_overwritten_while_it_was_sent_is_not_looked_for_in_the_store(
+    tmp_path: Path, source: MemorySource, opening: Opening
+) -> None:
+    with closing(opening()) as vault:
+        write(vault, TAPE, *ITEMS)
+        sent = [source.put(LocalFiles(), file) for file in segments(tmp_path, TAPE)]
+        overwrite(vault, TAPE, b"new", None)
+        vault.put_stored(TAPE, sent)
+        assert known_packs(tmp_path).stored == {}
+        push(vault, tmp_path, source, TAPE)
+        assert len(known_packs(tmp_path).stored) == 1
+
+
+def test_what_was_overwritten_before_a_crash_is_not_looked_for_in_the_store(
+    tmp_path: Path, source: MemorySource
+) -> None:
+    disk, grave = Meanwhile(), tmp_path / "grave"
+    opening = partial(Vault, segment_bytes=MIB, source=source, cache=CacheLimits(0))
+    with closing(opening(tmp_path / "data", disk)) as vault:
+        write(vault, TAPE, *ITEMS)
+        push(vault, tmp_path / "data", source, TAPE)
+        disk.before("unlink", lambda: shutil.copytree(tmp_path / "data", grave), ".segment")
+        overwrite(vault, TAPE, b"new", None)
+    with closing(opening(grave)) as vault:
+        with closing(vault.open(TAPE)) as tape:
+            assert contents(tape) == [b"new", None]
+        for pack_id, (_, barcode) in known_packs(grave).stored.items():
+            assert pack_id in vault._catalog.known(barcode)
