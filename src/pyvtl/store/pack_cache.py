@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
@@ -19,6 +20,7 @@ from pyvtl.store.cache_space import CacheSpace, Entry, Key
 from pyvtl.store.errors import DamageError
 from pyvtl.store.eviction import mark_evicted, outline_at
 from pyvtl.store.files import FileLayer, read_file, write_all
+from pyvtl.store.flights import Flights
 from pyvtl.store.leases import SEGMENT, Leases
 from pyvtl.store.outline import Outline, decode_outline, prove
 from pyvtl.store.pack_source import NoSource, PackSource
@@ -77,9 +79,9 @@ class PackCache:
         self._space = CacheSpace(limit, self._remove)
         self.leases = Leases(files, self._space)
         self._lock, self._marking, self._pinning = Lock(), Lock(), Lock()
-        self._flights: dict[Key, Future[bytes | None]] = {}
         self._hits = self._misses = 0
         self._pool = ThreadPoolExecutor(2 * AHEAD, "read-through")
+        self._flights = Flights(self._pool)
         files.mkdir(self._folder)
         self._look_around()
 
@@ -96,9 +98,9 @@ class PackCache:
         if data is not None:
             self._count(hit=True)
             return data
-        flight, ours = self._flight(key)
+        flight, ours = self._flights.join(key)
         if ours:
-            self._fly(flight, stored, number)
+            self._fly(stored, number)
         fetched = flight.result()
         self._count(hit=not ours)
         if fetched is not None:
@@ -131,10 +133,10 @@ class PackCache:
         for number in numbers:
             key = stored.pack_id, number
             if not self._space.has(key):
-                flight, ours = self._flight(key)
+                flight, ours = self._flights.join(key)
                 begun.append(flight)
                 if ours:
-                    self._pool.submit(self._fly, flight, stored, number)
+                    self._flights.send(key, partial(self._fly, stored, number))
         return begun
 
     def doubt(self, stored: StoredPack, start: int, end: int) -> None:
@@ -303,20 +305,10 @@ class PackCache:
 
     def _miss(self, key: Key) -> None:
         """A file that should be there is not: unless it is on its way, somebody deleted it."""
-        with self._lock:
-            if key not in self._flights:
-                self._space.forget(key)
+        if not self._flights.under_way(key):
+            self._space.forget(key)
 
-    def _flight(self, key: Key) -> tuple["Future[bytes | None]", bool]:
-        """The fetching of a piece, and whether it is the caller who has to do it."""
-        with self._lock:
-            flight = self._flights.get(key)
-            if flight is not None:
-                return flight, False
-            flight = self._flights[key] = Future()
-            return flight, True
-
-    def _fly(self, flight: "Future[bytes | None]", stored: StoredPack, number: int) -> None:
+    def _fly(self, stored: StoredPack, number: int) -> None:
         """Fetch a piece and keep it; None is the outcome when there is no room to keep it."""
         key, start = (stored.pack_id, number), number * CHUNK
         size = min(CHUNK, stored.length - start)
@@ -332,13 +324,9 @@ class PackCache:
                 finally:
                     self._space.release(key)
         except BaseException as error:  # noqa: BLE001 - whoever waits for the piece gets it
-            self._land(key).set_exception(error)
+            self._flights.land(key).set_exception(error)
         else:
-            self._land(key).set_result(data)
-
-    def _land(self, key: Key) -> "Future[bytes | None]":
-        with self._lock:
-            return self._flights.pop(key)
+            self._flights.land(key).set_result(data)
 
     def _write(self, key: Key, data: bytes) -> None:
         """Keep a file for which room was taken; the disk may have none for it after all."""

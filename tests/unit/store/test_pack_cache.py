@@ -249,3 +249,23 @@ def test_two_who_evict_segments_of_one_tape_do_not_disturb_each_other(
         disk.go_on.set()
         wait([one, other])
         assert segments(tmp_path, TAPE) == []
+
+
+def test_nobody_waits_for_ever_for_a_piece_when_the_cache_is_closed(
+    cache: PackCache, stored: StoredPack, source: MemorySource
+) -> None:
+    source.answering.clear()
+    for _ in range(2 * AHEAD):
+        cache._pool.submit(source.answering.wait)
+    (waits,) = cache.fetch(stored, [0])
+    with ThreadPoolExecutor(1) as pool:
+        closed = pool.submit(cache.close)
+        try:
+            with pytest.raises(UnreachableError, match="closed"):
+                waits.result(timeout=10)
+        finally:
+            source.answering.set()
+        closed.result()
+    (refused,) = cache.fetch(stored, [0])
+    with pytest.raises(UnreachableError, match="closed"):
+        refused.result(timeout=10)
