@@ -339,6 +339,7 @@ class PackCache:
             finally:
                 self._files.close(fd)
             self._files.rename(draft, path)
+            self._space.add(key, self._entry(key, len(data)))  # Who missed it took it for gone.
         except OSError:
             with suppress(OSError):
                 self._files.unlink(draft)

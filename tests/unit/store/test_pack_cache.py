@@ -16,7 +16,7 @@ from pyvtl.store.pack_reader import PackReader
 from pyvtl.store.pack_source import UnreachableError
 from pyvtl.store.stored import StoredPack
 from tests.disks import Meanwhile
-from tests.pack_sources import MemorySource, push, segments
+from tests.pack_sources import MemorySource, allocated, push, segments
 from tests.pushing import noise
 from tests.tapes import append, contents
 
@@ -269,3 +269,21 @@ def test_nobody_waits_for_ever_for_a_piece_when_the_cache_is_closed(
     (refused,) = cache.fetch(stored, [0])
     with pytest.raises(UnreachableError, match="closed"):
         refused.result(timeout=10)
+
+
+def test_an_outline_counts_although_somebody_looks_for_it_while_it_is_written(
+    tmp_path: Path, source: MemorySource
+) -> None:
+    disk = Meanwhile()
+    with closing(Vault(tmp_path, disk, segment_bytes=8 * MIB, source=source)) as vault:
+        vault.create(TAPE, 1 << 40)
+        with closing(vault.open(TAPE)) as tape:
+            append(tape, noise(2 * MIB))
+        push(vault, tmp_path, source, TAPE)
+        cache = vault.cache
+        cache.evict()
+        (stored,) = cache.rows.needed(TAPE)
+        disk.before("open", lambda: cache.footer_here(stored.pack_id), "-outline.new")
+        cache.outline(stored, vault._key)
+        assert cache.footer_here(stored.pack_id) is not None
+        assert cache.figures().used_bytes == allocated(tmp_path) > 0
