@@ -28,9 +28,11 @@ class Flights:
             flight = self._flights[key] = Future()
             return flight, True
 
-    def under_way(self, key: Key) -> bool:
-        """Whether a piece is being fetched."""
-        return key in self._flights
+    def unless_under_way(self, key: Key, act: Callable[[], None]) -> None:
+        """Do something that has to be over before anybody begins to fetch that piece."""
+        with self._lock:
+            if key not in self._flights:
+                act()
 
     def land(self, key: Key) -> Flight:
         """The flight that ended, to be given its outcome."""

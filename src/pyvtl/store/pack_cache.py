@@ -305,8 +305,7 @@ class PackCache:
 
     def _miss(self, key: Key) -> None:
         """A file that should be there is not: unless it is on its way, somebody deleted it."""
-        if not self._flights.under_way(key):
-            self._space.forget(key)
+        self._flights.unless_under_way(key, partial(self._space.forget, key))
 
     def _fly(self, stored: StoredPack, number: int) -> None:
         """Fetch a piece and keep it; None is the outcome when there is no room to keep it."""
