@@ -1,6 +1,7 @@
 """`pyvtl tape archive` and `retrieve`: tapes to the archive and back, and how far they are."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -59,8 +60,10 @@ def retrieve(
     client = Client(data_dir)
     body = None if gateway is None else {"gateway": gateway}
     tapes = [client.post(f"/tapes/{barcode}/retrieve", body) for barcode in barcodes]
-    for barcode in barcodes if wait and gateway is None else ():
-        _show_progress(client, barcode, "retrieving")
+    if wait and gateway is None:
+        for barcode in barcodes:
+            _show_progress(client, barcode, "retrieving")
+        tapes = archived(client, barcodes)
     print_rows(tapes, COLUMNS, as_json=as_json)
 
 
@@ -76,6 +79,12 @@ def cancel_retrieval(barcodes: Barcodes, data_dir: DataDir) -> None:
     client = Client(data_dir)
     for barcode in barcodes:
         client.post(f"/tapes/{barcode}/cancel-retrieval")
+
+
+def archived(client: Client, barcodes: Sequence[str]) -> list[Row]:
+    """Those of the tapes that the archive has, as it has them now, in this order."""
+    found: dict[str, Row] = {tape["barcode"]: tape for tape in client.get("/archive")}
+    return [found[barcode] for barcode in barcodes if barcode in found]
 
 
 def _show_progress(client: Client, barcode: str, label: str) -> None:

@@ -128,10 +128,11 @@ def show(
 
 
 def _archived(client: Client, barcode: str) -> Any:
-    for tape in client.get("/archive"):
-        if tape["barcode"] == barcode:
-            return tape
-    raise CommandError(f"there is no tape {barcode} in the archive: see `pyvtl tape list`")
+    for tape in archive.archived(client, [barcode]):
+        return tape
+    raise CommandError(
+        f"there is no tape {barcode} in the archive: see `pyvtl tape list --archived`"
+    )
 
 
 @app.command()
