@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from pyvtl import Config, Gateway
+from pyvtl.gateway.errors import StorageError
 from tests.disks import DiskInHand
 from tests.initiator import Changer, Tape
 from tests.initiator.session import GOOD
@@ -219,6 +220,21 @@ async def test_a_full_disk_is_told_before_data_is_taken(bench: Bench) -> None:
     taken = await bench.host(fill)
     assert await bench.host(whole) == [BLOCK, None, *[BLOCK] * taken, None]
     assert await bench.move(10000, 20000) == (0, 0)
+
+
+async def test_a_deletion_that_failed_is_asked_for_again_and_leaves_nothing(bench: Bench) -> None:
+    library, folder = bench.gateway.library, bench.config.gateway.data_dir / "tapes" / "DISK0001"
+    await bench.host(sync)
+    assert await bench.move(10000, 20000) == (0, 0)
+    bench.disk.failing["unlink"] = errno.EIO
+    with pytest.raises(StorageError):
+        await library.delete_tape("DISK0001")
+    assert (await library.show_tape("DISK0001")).status == "DELETING"
+    assert {path.suffix for path in folder.iterdir()} == {".json", ".segment"}
+    bench.disk.failing.clear()
+    await library.delete_tape("DISK0001")
+    assert [path.name for path in folder.iterdir()] == ["tape.json"]
+    assert [tape.barcode for tape in await library.list_tapes()] == ["DISK0002"]
 
 
 # Stopping

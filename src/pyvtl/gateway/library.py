@@ -122,14 +122,18 @@ class Library:
     async def delete_tape(self, barcode: str) -> None:
         """Delete a tape in a slot and all that is on it.
 
-        Raises TapeNotFoundError, TapeInUseError, WrongStatusError, TapeRetrievedError.
+        Raises TapeNotFoundError, TapeInUseError, WrongStatusError, TapeRetrievedError.  After a
+        StorageError it is DELETING: the deletion goes on by itself if there is a store, when it is
+        asked for again, or at the next start.
         """
         await self.take_away(barcode, Happening.DELETION_STARTED)
-        await self.drop_volume(barcode)
+        try:
+            await self.drop_volume(barcode)
+        finally:
+            if self.afterwards is not None:
+                self.afterwards(barcode)
         if self.afterwards is None:
             await self.forget(barcode)
-        else:
-            self.afterwards(barcode)
 
     async def take_away(self, barcode: str, happening: Happening) -> None:
         """Take a tape from its slot, for it is to be deleted or archived.
@@ -157,8 +161,7 @@ class Library:
     async def drop_volume(self, barcode: str) -> None:
         """Remove what is here of a tape; once more is no error.  StorageError."""
         async with self._changing:
-            volumes = await in_thread(self._vault.volumes)
-            if any(volume.barcode == barcode for volume in volumes):
+            if barcode in await in_thread(self._vault.barcodes):
                 with told_as_gateway_errors():
                     await in_thread(self._vault.delete, barcode)
 

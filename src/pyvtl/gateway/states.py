@@ -64,9 +64,11 @@ TRANSITIONS: Final[Mapping[tuple[Status, Happening], Status]] = {
     (S.RECOVERED, H.EXPORTED): S.ARCHIVING,
     (S.RECOVERED, H.DELETION_STARTED): S.DELETING,
     (S.IRRECOVERABLE, H.DELETION_STARTED): S.DELETING,
+    (S.DELETING, H.DELETION_STARTED): S.DELETING,
     (S.DELETING, H.DELETED): S.DELETED,
 }
-"""A tape that was retrieved or recovered is in the store already: it is archived at once."""
+"""A tape that was retrieved or recovered is in the store already: it is archived at once.  A
+deletion that failed, of a disk that gave an error, may be asked for again."""
 
 IN_LIBRARY: Final = frozenset({S.AVAILABLE, S.RETRIEVED, S.RECOVERED, S.IRRECOVERABLE})
 """States in which a tape lies in a slot or a drive."""

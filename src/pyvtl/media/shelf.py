@@ -130,17 +130,19 @@ class Shelf:
                 stack.callback(cartridge.close)
 
     @contextmanager
-    def _claim(self, barcode: str, *, visit: bool = False) -> Iterator[TapeRow]:
-        """Have a tape that is not in use to oneself."""
+    def _claim(
+        self, barcode: str, *, visit: bool = False, deleted: bool = False
+    ) -> Iterator[TapeRow]:
+        """Have a tape that is not in use to oneself; if `deleted`, one that was deleted too."""
         with self._claims.claim(barcode, visit=visit):
-            row = self._row(barcode)
+            row = self._row(barcode, deleted=deleted)
             if self._held(barcode) is not None:
                 raise InUseError(f"tape {barcode} is in use")
             yield row
 
-    def _row(self, barcode: str) -> TapeRow:
+    def _row(self, barcode: str, *, deleted: bool = False) -> TapeRow:
         row = self._tapes.get(barcode)
-        if row is None or row.deleted:
+        if row is None or (row.deleted and not deleted):
             raise MediumError(f"there is no tape {barcode}")
         if barcode in self._unlabelled:
             raise DamagedError(f"tape {barcode} cannot be used: {row.damage}")

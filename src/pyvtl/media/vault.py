@@ -171,8 +171,11 @@ class Vault(Shelf):
         return [label_of(row) for row in sorted(rows)]
 
     def delete(self, barcode: str) -> None:
-        """Delete a tape that is not in use, and all that is on it."""
-        with self._claim(barcode) as row, storing():
+        """Delete a tape that is not in use, and all that is on it.
+
+        Once more it deletes what an error has left of it.
+        """
+        with self._claim(barcode, deleted=True) as row, storing():
             deleted = row._replace(deleted=True, used_bytes=0, damage=None)
             self._put(deleted)
             self._catalog.forget_packs(barcode)
