@@ -1,6 +1,5 @@
 """A store and the data folders that share it are one repository: with one key for all hashes."""
 
-import asyncio
 from pathlib import Path
 
 from pyvtl.cloud.adopting import check_not_adopted
@@ -10,6 +9,7 @@ from pyvtl.cloud.heads import read_document
 from pyvtl.cloud.names import REPOSITORY, gateway_key
 from pyvtl.cloud.objects import STANDARD, Absent, ObjectStore
 from pyvtl.cloud.refusals import ForeignRepositoryError
+from pyvtl.cloud.threads import in_thread
 from pyvtl.store.files import LocalFiles, read_file, write_file
 from pyvtl.store.repository import REPOSITORY as LOCAL
 from pyvtl.store.repository import TAPES, repository_key
@@ -22,14 +22,14 @@ async def agree(store: ObjectStore, gateway: str, folder: Path) -> None:
     """
     there = await read_document(store, Repository, REPOSITORY)
     if there is None:
-        here = await asyncio.to_thread(_local, folder)
+        here = await in_thread(_local, folder)
         there = await _put_first(store, here)
     await join(store, gateway, folder, there)
 
 
 async def join(store: ObjectStore, gateway: str, folder: Path, there: Repository) -> None:
     """Make a data folder part of the repository in the store, and tell the store so."""
-    await asyncio.to_thread(_take, folder, there)
+    await in_thread(_take, folder, there)
     document = GatewayDocument(gateway_id=gateway, repository_id=there.repository_id)
     try:
         await store.put(gateway_key(gateway), encode(document), Absent(), storage_class=STANDARD)

@@ -4,7 +4,6 @@ A map has all that loading a tape takes.  What it says is held against the manif
 against the one before it, so that a tape is attached as it was or not at all.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +17,7 @@ from pyvtl.cloud.recovery_point import read_manifest
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.spans import at_once
 from pyvtl.cloud.taking import Taken, label_of, take_over
+from pyvtl.cloud.threads import in_thread
 from pyvtl.media.medium import MediumError
 from pyvtl.media.vault import Vault
 from pyvtl.store.errors import DamageError
@@ -69,7 +69,7 @@ async def _attach(store: ObjectStore, gateway: str, vault: Vault, barcode: str) 
         raise RefusedTapeError("it is here already, or one of that barcode was")
     tape = await attach_tape(store, gateway, barcode)
     taken = tape.taken
-    await asyncio.to_thread(vault.attach, taken.label, tape.packs, tape.stored, taken.key)
+    await in_thread(vault.attach, taken.label, tape.packs, tape.stored, taken.key)
     size = sum(pack.length for pack in tape.packs)
     return Attached(barcode, len(tape.packs), size, taken.taken_from, taken.epoch)
 
@@ -80,7 +80,7 @@ async def restore_evicted(store: ObjectStore, gateway: str, vault: Vault) -> lis
     Tapes that belong to another gateway by now, or are not in the store, are passed over.
     """
     found = []
-    for label in await asyncio.to_thread(vault.labels):
+    for label in await in_thread(vault.labels):
         held = None if label.deleted else await read_head(store, label.barcode)
         if held is None or (held.head.owner, held.head.tape_id) != (gateway, label.tape_id):
             continue
@@ -95,7 +95,7 @@ async def _restore(store: ObjectStore, vault: Vault, manifest: Manifest, epoch: 
     try:
         packs = await read_packs(store, manifest)
         stored = stored_packs(manifest.entries)
-        await asyncio.to_thread(vault.attach, label_of(manifest), packs, stored)
+        await in_thread(vault.attach, label_of(manifest), packs, stored)
     except (NotFoundError, CorruptDataError, MediumError) as error:
         return Attached(barcode, problem=f"tape {barcode}: {error}")
     return Attached(barcode, len(packs), sum(pack.length for pack in packs), epoch=epoch)
@@ -130,7 +130,7 @@ async def read_packs(store: ObjectStore, manifest: Manifest) -> tuple[Pack, ...]
 
 async def _read_pack(store: ObjectStore, entry: PackEntry) -> tuple[SegmentHeader, Pack]:
     content = await store.get(entry.map, entry.map_offset, entry.map_length)
-    return await asyncio.to_thread(parse_outline, entry, content.data)
+    return await in_thread(parse_outline, entry, content.data)
 
 
 def parse_outline(entry: PackEntry, outline: bytes) -> tuple[SegmentHeader, Pack]:

@@ -20,6 +20,7 @@ from pyvtl.cloud.objects import ObjectStore, listing
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.spans import at_once, spans
 from pyvtl.cloud.taking import barcodes, wanted_key
+from pyvtl.cloud.threads import in_thread
 from pyvtl.media.known import KnownPacks
 from pyvtl.store.format import SegmentHeader
 from pyvtl.wire.checksum import crc32c
@@ -170,7 +171,7 @@ class BucketCheck:
         crc, key = 0, pack_key(entry.gateway, entry.pack_id)
         for span in spans(entry.length):
             content = await self._store.get(key, span.start, span.length)
-            crc = await asyncio.to_thread(crc32c, content.data, crc)
+            crc = await in_thread(crc32c, content.data, crc)
             self._advance(len(content.data))
         return crc
 
@@ -179,7 +180,7 @@ class BucketCheck:
             return []
         try:
             outline = (await self._store.get(entry.map, entry.map_offset, entry.map_length)).data
-            await asyncio.to_thread(parse_outline, entry, outline)
+            await in_thread(parse_outline, entry, outline)
             if not self._read_data or await self._is_that_of_the_pack(entry, outline):
                 return []
             what = f"{entry.map} says otherwise than the footer"

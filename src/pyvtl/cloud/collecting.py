@@ -21,7 +21,6 @@ Nothing here looks at a clock.  What makes it right is the order of things:
 7. Maps and manifests have random names, and a tape's are deleted by its owner alone, after 4.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -46,6 +45,7 @@ from pyvtl.cloud.names import (
 from pyvtl.cloud.objects import ObjectStore, Upload, listing
 from pyvtl.cloud.refusals import DocumentError, RefusedTapeError
 from pyvtl.cloud.spans import at_once
+from pyvtl.cloud.threads import in_thread
 
 ATTEMPTS = 3
 """How often to start anew when heads change meanwhile."""
@@ -239,7 +239,7 @@ class _Collection:
         ids = {key: bytes.fromhex(key[-32:]) for key in garbage.packs}
         uploads = {u: bytes.fromhex(u.key[-32:]) for u in garbage.uploads if PACK.fullmatch(u.key)}
         wanted = {*ids.values(), *uploads.values()}
-        needed = set(await asyncio.to_thread(self._keep, wanted)) if wanted else set()
+        needed = set(await in_thread(self._keep, wanted)) if wanted else set()
         garbage.packs = {k: size for k, size in garbage.packs.items() if ids[k] not in needed}
         garbage.uploads = [
             upload

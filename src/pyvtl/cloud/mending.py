@@ -1,6 +1,5 @@
 """Mend what is wrong in a store, with what is right here or there."""
 
-import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
@@ -13,6 +12,7 @@ from pyvtl.cloud.names import pack_key
 from pyvtl.cloud.objects import STANDARD, ObjectStore
 from pyvtl.cloud.sending import send_file
 from pyvtl.cloud.spans import FinishedFile, measure
+from pyvtl.cloud.threads import in_thread
 from pyvtl.media.known import KnownPacks
 from pyvtl.store.errors import DamageError
 
@@ -47,9 +47,9 @@ async def _tried(mending: Coroutine[Any, Any, None]) -> list[str]:
 async def _mend_pack(store: ObjectStore, entry: PackEntry, known: KnownPacks) -> None:
     """Put the segment that is here in the place of what is wrong or missing, if it is right."""
     key, pack_id = pack_key(entry.gateway, entry.pack_id), bytes.fromhex(entry.pack_id)
-    local = await asyncio.to_thread(other_pack, pack_id, known.here[pack_id])
+    local = await in_thread(other_pack, pack_id, known.here[pack_id])
     wanted = FinishedFile(local.path, entry.length, entry.crc32c)
-    if await asyncio.to_thread(measure, local.path) != wanted:
+    if await in_thread(measure, local.path) != wanted:
         raise DamageError(f"{local.path} is not what was sent as {key}")
     await store.delete([key])
     await send_file(store, key, local.path)
@@ -62,7 +62,7 @@ async def _mend_map(store: ObjectStore, key: str, entries: list[PackEntry]) -> N
     data.extend(bytes(max(0, size - len(data))))
     for entry in entries:
         outline = await outline_of(store, entry)
-        await asyncio.to_thread(parse_outline, entry, outline)
+        await in_thread(parse_outline, entry, outline)
         data[entry.map_offset : entry.map_offset + entry.map_length] = outline
     await store.put(key, bytes(data), storage_class=STANDARD)
 

@@ -1,6 +1,5 @@
 """Bring a tape from the store alone into a data folder, and take it over from its owner."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pyvtl.cloud.receiving import receive_file
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.spans import FinishedFile
 from pyvtl.cloud.taking import Taken, barcodes, take_over
+from pyvtl.cloud.threads import in_thread
 from pyvtl.media.attaching import NEEDS
 from pyvtl.media.shelf import CATALOG
 from pyvtl.store.catalog import Catalog
@@ -58,7 +58,7 @@ async def pull(
 async def _missing(store: ObjectStore, folder: Path) -> list[str]:
     """The tapes that the store has and the data folder has not."""
     names = await barcodes(store)
-    absent = [name for name in names if not await asyncio.to_thread(is_here, folder, name)]
+    absent = [name for name in names if not await in_thread(is_here, folder, name)]
     return [name for name in absent if not await _is_away(store, name)]
 
 
@@ -79,7 +79,7 @@ async def pull_tape(store: ObjectStore, gateway: str, folder: Path, barcode: str
     The packs come first, so that an owner loses a tape only to one who has it.  Raises
     RefusedTapeError, ObjectStoreError, OSError.
     """
-    if await asyncio.to_thread(is_here, folder, barcode):
+    if await in_thread(is_here, folder, barcode):
         raise RefusedTapeError(
             f"{folder} has it already, or had one of that barcode: pull it elsewhere"
         )
@@ -90,17 +90,17 @@ async def pull_tape(store: ObjectStore, gateway: str, folder: Path, barcode: str
         received += await _receive(store, folder, manifest)
 
     taken = await take_over(store, gateway, barcode, bring)
-    await asyncio.to_thread(_put_in_place, folder, taken)
+    await in_thread(_put_in_place, folder, taken)
     packs = len(taken.manifest.packs)
     return Pulled(barcode, packs, received, taken.taken_from, taken.epoch)
 
 
 async def _receive(store: ObjectStore, folder: Path, manifest: Manifest) -> int:
     """Have all packs in the folders for what is under way; gives the bytes it took."""
-    others = await asyncio.to_thread(_missing_packs, folder, manifest.others)
+    others = await in_thread(_missing_packs, folder, manifest.others)
     received = 0
     for name, entries in ((manifest.barcode, manifest.packs), (_needs(manifest), others)):
-        draft = await asyncio.to_thread(_draft, folder / PULLING / name, entries)
+        draft = await in_thread(_draft, folder / PULLING / name, entries)
         for entry in entries:
             file = FinishedFile(draft / _name(entry), entry.length, entry.crc32c)
             received += await receive_file(store, pack_key(entry.gateway, entry.pack_id), file)

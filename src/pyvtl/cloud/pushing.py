@@ -28,6 +28,7 @@ from pyvtl.cloud.recovery_point import (
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.sending import send_file
 from pyvtl.cloud.tape_keys import send_key, shred_key
+from pyvtl.cloud.threads import in_thread
 from pyvtl.media.at_rest import PackIds, TapeAtRest
 from pyvtl.media.medium import MediumError
 from pyvtl.media.vault import Vault
@@ -63,12 +64,12 @@ async def push(store: ObjectStore, gateway: str, vault: Vault) -> AsyncIterator[
     Raises ObjectStoreError where the store itself fails.
     """
     await sweep_uploads(store, gateway)
-    for label in await asyncio.to_thread(vault.labels):
+    for label in await in_thread(vault.labels):
         try:
             if label.deleted:
                 await push_deletion(store, gateway, label, vault.needed)
                 continue
-            tape = await asyncio.to_thread(vault.at_rest, label.barcode)
+            tape = await in_thread(vault.at_rest, label.barcode)
             pushed = await push_tape(store, gateway, tape)
         except (RefusedTapeError, CorruptDataError, MediumError, StoreError, OSError) as error:
             pushed = Pushed(label.barcode, problem=f"tape {label.barcode}: {error}")
@@ -203,7 +204,7 @@ class _Sender:
         others: list[SentPack] = []
         known: list[PackEntry] = []
         for pack_id in sorted(wanted):
-            match await asyncio.to_thread(self.tape.find, pack_id):
+            match await in_thread(self.tape.find, pack_id):
                 case Path() as path:
                     others.append(await self._send_other(pack_id, path))
                 case StoredPack() as stored:
@@ -222,10 +223,10 @@ class _Sender:
         return frozenset(bytes.fromhex(entry.pack_id) for entry in there.manifest.others)
 
     async def _send_own(self, pack: Pack, path: Path) -> SentPack:
-        return await self._send(await asyncio.to_thread(local_pack, pack, path))
+        return await self._send(await in_thread(local_pack, pack, path))
 
     async def _send_other(self, pack_id: bytes, path: Path) -> SentPack:
-        return await self._send(await asyncio.to_thread(other_pack, pack_id, path))
+        return await self._send(await in_thread(other_pack, pack_id, path))
 
     async def _send(self, local: LocalPack) -> SentPack:
         key = pack_key(self.gateway, local.pack.pack_id.hex())

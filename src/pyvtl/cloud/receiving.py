@@ -1,6 +1,5 @@
 """Bring a pack from the store into a file, whole or not at all."""
 
-import asyncio
 import os
 from functools import partial
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from pyvtl.cloud.errors import CorruptDataError
 from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.spans import FinishedFile, Span, at_once, measure, spans
+from pyvtl.cloud.threads import in_thread
 from pyvtl.store.files import LocalFiles
 
 DRAFT = ".part"
@@ -18,12 +18,12 @@ async def receive_file(store: ObjectStore, key: str, file: FinishedFile) -> int:
 
     CorruptDataError if the object is not that.
     """
-    if await asyncio.to_thread(_is_here, file):
+    if await in_thread(_is_here, file):
         return 0
     draft = file.path.with_name(file.path.name + DRAFT)
-    await asyncio.to_thread(_begin, draft)
+    await in_thread(_begin, draft)
     await at_once([partial(_receive_span, store, key, draft, span) for span in spans(file.size)])
-    await asyncio.to_thread(_finish, key, draft, file)
+    await in_thread(_finish, key, draft, file)
     return file.size
 
 
@@ -39,7 +39,7 @@ async def _receive_span(store: ObjectStore, key: str, draft: Path, span: Span) -
     content = await store.get(key, span.start, span.length)
     if len(content.data) != span.length:
         raise CorruptDataError(f"{key} in the store is shorter than its manifest says")
-    await asyncio.to_thread(_write_span, draft, span, content.data)
+    await in_thread(_write_span, draft, span, content.data)
 
 
 def _write_span(draft: Path, span: Span, data: bytes) -> None:

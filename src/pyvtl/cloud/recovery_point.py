@@ -1,6 +1,5 @@
 """A recovery point of a tape in the store: map, then manifest, then head, which alone counts."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from pyvtl.cloud.names import epoch_of, manifest_key, manifest_prefix, map_key
 from pyvtl.cloud.objects import ObjectStore, listing
 from pyvtl.cloud.refusals import DivergedError, DocumentError, FencedError, RefusedTapeError
 from pyvtl.cloud.tape_keys import key_id
+from pyvtl.cloud.threads import in_thread
 from pyvtl.media.at_rest import TapeAtRest
 from pyvtl.store.repository import Label
 from pyvtl.store.tape_map import Pack
@@ -193,7 +193,7 @@ async def _carried(gateway: str, tape: TapeAtRest, there: Standing) -> tuple[Pac
     theirs = {bytes.fromhex(e.pack_id): e for e in entries if e.gateway != gateway}
     if not theirs:
         return ()
-    needed = set(await asyncio.to_thread(tape.needed, list(theirs)))
+    needed = set(await in_thread(tape.needed, list(theirs)))
     return tuple(entry for pack_id, entry in theirs.items() if pack_id in needed)
 
 

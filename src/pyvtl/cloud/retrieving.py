@@ -20,6 +20,7 @@ from pyvtl.cloud.receiving import receive_file
 from pyvtl.cloud.refusals import NotArchivedError
 from pyvtl.cloud.spans import FinishedFile
 from pyvtl.cloud.taking import label_of, wanted_key, wanted_manifest
+from pyvtl.cloud.threads import in_thread
 from pyvtl.media.attaching import NEEDS, TapeBrought
 from pyvtl.store.files import LocalFiles
 from pyvtl.store.references import file_name
@@ -84,8 +85,8 @@ class Retriever:
         manifest = await wanted_manifest(self.store, head)
         key = await wanted_key(self.store, manifest)
         await self._restore(manifest.entries)
-        draft = await asyncio.to_thread(self._draft, barcode, manifest.packs)
-        others = await asyncio.to_thread(self._draft, barcode + NEEDS, manifest.others)
+        draft = await in_thread(self._draft, barcode, manifest.packs)
+        others = await in_thread(self._draft, barcode + NEEDS, manifest.others)
         files = [(draft, entry) for entry in manifest.packs]
         files += [(others, entry) for entry in manifest.others]
         for number, (folder, entry) in enumerate(files, 1):
@@ -97,8 +98,8 @@ class Retriever:
 
     async def drop(self, barcode: str) -> None:
         """Remove what was fetched of a tape that is not to come."""
-        await asyncio.to_thread(self._drop, barcode)
-        await asyncio.to_thread(self._drop, barcode + NEEDS)
+        await in_thread(self._drop, barcode)
+        await in_thread(self._drop, barcode + NEEDS)
 
     async def _restore(self, entries: Sequence[PackEntry]) -> None:
         """Ask for all packs that have to be restored, and wait until all can be read.

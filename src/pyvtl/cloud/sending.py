@@ -27,6 +27,7 @@ from pyvtl.cloud.spans import (
     read_span,
     spans,
 )
+from pyvtl.cloud.threads import in_thread
 from pyvtl.wire.checksum import combined, crc32c
 
 
@@ -63,7 +64,7 @@ async def _there(store: ObjectStore, key: str, path: Path) -> FinishedFile | Non
         info = await store.head(key)
     except NotFoundError:
         return None
-    file = await asyncio.to_thread(measure, path)
+    file = await in_thread(measure, path)
     if info.size == file.size and await _checksum(store, info) == file.crc32c:
         return file
     raise CorruptDataError(f"{key} in the store is not what {path} holds")
@@ -84,18 +85,18 @@ async def _send(store: ObjectStore, key: str, path: Path, gate: asyncio.Semaphor
     try:
         info = await store.adopt(key, path, Absent())
     except UnsupportedError:
-        size = (await asyncio.to_thread(path.stat)).st_size
+        size = (await in_thread(path.stat)).st_size
         if size <= PART_BYTES:
             async with gate:
                 return await _send_whole(store, key, path, size)
         return await _send_parts(store, key, path, size, gate)
     if info.crc32c is None:
-        return await asyncio.to_thread(measure, path)
+        return await in_thread(measure, path)
     return FinishedFile(path, info.size, info.crc32c)
 
 
 async def _send_whole(store: ObjectStore, key: str, path: Path, size: int) -> FinishedFile:
-    data = await asyncio.to_thread(read_span, path, Span(1, 0, size))
+    data = await in_thread(read_span, path, Span(1, 0, size))
     info = await store.put(key, data, Absent())
     return FinishedFile(path, size, crc32c(data) if info.crc32c is None else info.crc32c)
 
@@ -137,7 +138,7 @@ async def _send_part(
     store: ObjectStore, upload: Upload, path: Path, span: Span, held: Part | None
 ) -> tuple[Part, int]:
     """A part that the store has, and the checksum of what it was made of."""
-    data = await asyncio.to_thread(read_span, path, span)
-    if held is None or not await asyncio.to_thread(held.holds, data):
+    data = await in_thread(read_span, path, span)
+    if held is None or not await in_thread(held.holds, data):
         held = await store.send_part(upload, span.number, data)
     return held, crc32c(data) if held.crc32c is None else held.crc32c

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+from pyvtl.cloud.threads import in_thread
 from pyvtl.device.drive.drive import TapeDrive
 from pyvtl.media.medium import Medium
 from pyvtl.scsi.identity import Identity
@@ -62,4 +63,4 @@ class DriveBay:
             if self.drive.loaded == barcode and self.drive.ready:
                 await self.drive.tape.protect(write_protected)
             else:
-                await asyncio.to_thread(protect_closed)
+                await in_thread(protect_closed)

@@ -1,10 +1,10 @@
 """What a user sees and wants of the cache: `pyvtl cache`."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.errors import TapeNotFoundError, told_as_gateway_errors
 from pyvtl.media.storing import storing
 from pyvtl.media.vault import Vault
@@ -65,14 +65,14 @@ class CacheDesk:
         return await self._about(barcode, lambda: warm(self._vault.cache, barcode, first))
 
     async def _about(self, barcode: str, what: Callable[[], T]) -> T:
-        volumes = await asyncio.to_thread(self._vault.volumes)
+        volumes = await in_thread(self._vault.volumes)
         if all(volume.barcode != barcode for volume in volumes):
             raise TapeNotFoundError(f"there is no tape {barcode}")
         return await self._ask(what)
 
     async def _ask(self, what: Callable[[], T]) -> T:
         with told_as_gateway_errors(), storing():
-            return await asyncio.to_thread(what)
+            return await in_thread(what)
 
     def _status(self) -> CacheStatus:
         cache = self._vault.cache
