@@ -2,7 +2,6 @@
 
 import secrets
 import shutil
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 from pyvtl.cloud.adopting import RefusedAdoptionError, adopt, tapes_of
 from pyvtl.cloud.attaching import attach_tape
 from pyvtl.cloud.collecting import Collected, collect
-from pyvtl.cloud.directory import DirectoryStore
 from pyvtl.cloud.errors import UnavailableError
 from pyvtl.cloud.heads import read_head
 from pyvtl.cloud.memory import MemoryStore
@@ -25,24 +23,7 @@ from pyvtl.store.dedup import Scope
 from pyvtl.store.keys import Secret
 from tests.faulty_store import FailsOnce, Recorded
 from tests.pushing import BLANK, MIB, TAPE, Gateway, check_promises, manifest_of, noise
-from tests.s3_clients import bucket_on
-from tests.seaweed import Seaweed
 from tests.tapes import as_medium, contents
-
-
-@pytest.fixture(params=["memory", "directory", "s3"])
-async def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
-    if request.param == "s3":
-        server: Seaweed = request.getfixturevalue("s3_server")
-        async with bucket_on(server) as store:
-            yield store
-    elif request.param == "memory":
-        yield MemoryStore()
-    else:
-        (tmp_path / "store").mkdir()
-        directory = DirectoryStore(tmp_path / "store")
-        yield directory
-        await directory.close()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from tests.initiator import Tape
 from tests.integration.test_uploading import (
     TAPE,
     Outage,
-    any_store,
     blocks,
     config,
     loaded,
@@ -28,7 +27,6 @@ from tests.pushing import Gateway as Taker
 from tests.tapes import append, contents
 from tests.waiting import until
 
-__all__ = ["any_store"]
 NEW = "TAPE0002"
 NOT_READY, NO_MEDIUM = (2, 0x0403), (2, 0x3A00)
 

@@ -1,12 +1,10 @@
 """Tapes leave the library for the archive, and come back from it, to this or another gateway."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from pyvtl.cloud.directory import DirectoryStore
 from pyvtl.cloud.memory import MemoryStore
 from pyvtl.cloud.names import archive_prefix, archived_key
 from pyvtl.cloud.objects import Content, ObjectStore, listing
@@ -29,27 +27,10 @@ from pyvtl.store.pack_cache import CacheLimits
 from tests.glacier import GlacierStore
 from tests.pack_sources import MemorySource
 from tests.pushing import noise
-from tests.s3_clients import bucket_on
-from tests.seaweed import Seaweed
 from tests.sites import DOOR, MIB, RESTORE_POLL_SECONDS, SLOT, TAPE, Site
 
 WRITTEN: list[bytes | None] = [noise(MIB, 1), None, noise(MIB, 2), b"last", None]
 TO_THE_ARCHIVE = ["CREATING", "AVAILABLE", "IN TRANSIT TO VTS", "ARCHIVING", "ARCHIVED"][1:]
-
-
-@pytest.fixture(params=["memory", "directory", "s3"])
-async def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
-    if request.param == "s3":
-        server: Seaweed = request.getfixturevalue("s3_server")
-        async with bucket_on(server) as store:
-            yield store
-    elif request.param == "memory":
-        yield MemoryStore()
-    else:
-        (tmp_path / "store").mkdir()
-        directory = DirectoryStore(tmp_path / "store")
-        yield directory
-        await directory.close()
 
 
 async def keys(store: ObjectStore, prefix: str) -> list[str]:

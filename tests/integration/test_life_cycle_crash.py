@@ -6,6 +6,7 @@ After a restart the tape ends in the state that the operation aimed at, or in th
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -24,21 +25,21 @@ WRITTEN: list[bytes | None] = [noise(70_000), None, b"last", None]
 class CutOff(Wrapper):
     """From the n-th call on that is about the tape nothing is answered; `lost` says it is so.
 
-    With `lose_answer` the first of them was done all the same.
+    They are counted once `counting` is set.  With `lose_answer` the n-th was done all the same.
     """
 
     def __init__(self, inner: ObjectStore, fail_at: int, *, lose_answer: bool) -> None:
         super().__init__(inner)
         self._fail_at, self._lose_answer = fail_at, lose_answer
-        self.calls, self.lost = 0, asyncio.Event()
+        self.counting, self._calls, self.lost = False, 0, asyncio.Event()
 
     async def _run(self, call: Call, attempt: Callable[[], Awaitable[Result]]) -> Result:
-        if not self._fail_at or call.operation == "list":
+        if not self.counting or call.operation == "list":
             return await attempt()
-        self.calls += 1
-        if self.calls < self._fail_at:
+        self._calls += 1
+        if self._calls < self._fail_at:
             return await attempt()
-        if self._lose_answer and self.calls == self._fail_at:
+        if self._lose_answer and self._calls == self._fail_at:
             await attempt()
         self.lost.set()
         raise UnavailableError(f"no answer to {call.operation} of {call.subject}")
@@ -78,97 +79,103 @@ async def check_one_place(site: Site) -> None:
     assert site.read() == WRITTEN
 
 
-@pytest.mark.parametrize("lose_answer", [False, True])
-async def test_archiving_goes_on_wherever_it_was_cut_off(tmp_path: Path, lose_answer: bool) -> None:
-    fail_at, lost = 0, True
-    while lost:
-        fail_at += 1
+async def cut_off_everywhere(
+    folder: Path,
+    act: Callable[[Site, CutOff], Awaitable[None]],
+    check: Callable[[Site, bool], Awaitable[None]],
+    *,
+    archived: bool,
+    lose_answer: bool,
+) -> int:
+    """Let a tape be acted on, and cut that off at its first call, its second, until none is left.
+
+    After each time the gateway starts again and goes on; `check` is told whether it was cut off.
+    Returns how many calls there were to cut off.
+    """
+    for fail_at in count(1):
         store = MemoryStore()
-        site = await prepared(store, tmp_path / str(fail_at), archived=False)
-        site.store = faulty = CutOff(store, 0, lose_answer=lose_answer)
+        site = await prepared(store, folder / str(fail_at), archived=archived)
+        site.store = faulty = CutOff(store, fail_at, lose_answer=lose_answer)
         async with site.running():
-            faulty._fail_at = fail_at
-            await site.export()
+            await act(site, faulty)
             await until_lost_or_settled(site, faulty)
-            assert TAPE not in site.library.changer.inventory
-        lost = faulty.lost.is_set()
+        cut_off = faulty.lost.is_set()
         site.store = store
         async with site.running():
             await site.settled()
-            assert (site.status(), await site.archived()) == (None, "ARCHIVED")
-            await check_one_place(site)
-    assert fail_at > 10
+            await check(site, cut_off)
+        if not cut_off:
+            break
+    return fail_at - 1
 
 
-@pytest.mark.parametrize("lose_answer", [False, True])
+losing_answers = pytest.mark.parametrize("lose_answer", [False, True])
+
+
+@losing_answers
+async def test_archiving_goes_on_wherever_it_was_cut_off(tmp_path: Path, lose_answer: bool) -> None:
+    async def act(site: Site, store: CutOff) -> None:
+        store.counting = True
+        await site.export()
+        assert TAPE not in site.library.changer.inventory
+
+    async def check(site: Site, _cut_off: bool) -> None:
+        assert (site.status(), await site.archived()) == (None, "ARCHIVED")
+        await check_one_place(site)
+
+    calls = await cut_off_everywhere(tmp_path, act, check, archived=False, lose_answer=lose_answer)
+    assert calls > 9
+
+
+@losing_answers
 async def test_retrieving_goes_on_wherever_it_was_cut_off(
     tmp_path: Path, lose_answer: bool
 ) -> None:
-    fail_at, lost = 0, True
-    while lost:
-        fail_at += 1
-        store = MemoryStore()
-        site = await prepared(store, tmp_path / str(fail_at), archived=True)
-        site.store = faulty = CutOff(store, 0, lose_answer=lose_answer)
-        async with site.running():
-            faulty._fail_at = fail_at
-            with suppress(StoreUnavailableError):
-                await site.life.retrieve(TAPE)
-            await until_lost_or_settled(site, faulty)
-        lost = faulty.lost.is_set()
-        site.store = store
-        async with site.running():
-            await site.settled()
-            await check_one_place(site)
-    assert fail_at > 8
+    async def act(site: Site, store: CutOff) -> None:
+        store.counting = True
+        with suppress(StoreUnavailableError):
+            await site.life.retrieve(TAPE)
+
+    async def check(site: Site, _cut_off: bool) -> None:
+        await check_one_place(site)
+
+    calls = await cut_off_everywhere(tmp_path, act, check, archived=True, lose_answer=lose_answer)
+    assert calls > 7
 
 
-@pytest.mark.parametrize("lose_answer", [False, True])
+@losing_answers
 async def test_cancelling_a_retrieval_goes_on_wherever_it_was_cut_off(
     tmp_path: Path, lose_answer: bool
 ) -> None:
-    fail_at, lost = 0, True
-    while lost:
-        fail_at += 1
-        store = MemoryStore()
-        site = await prepared(store, tmp_path / str(fail_at), archived=True)
-        site.store = faulty = CutOff(store, 0, lose_answer=lose_answer)
-        async with site.running():
-            await site.life.retrieve(TAPE)
-            faulty._fail_at = fail_at
-            await site.life.cancel_retrieval(TAPE)
-            await until_lost_or_settled(site, faulty)
-        lost = faulty.lost.is_set()
-        site.store = store
-        async with site.running():
-            await site.settled()
-            assert (site.status(), await site.archived()) == (None, "ARCHIVED")
-            await check_one_place(site)
-    assert fail_at > 2
+    async def act(site: Site, store: CutOff) -> None:
+        await site.life.retrieve(TAPE)
+        store.counting = True
+        await site.life.cancel_retrieval(TAPE)
+
+    async def check(site: Site, _cut_off: bool) -> None:
+        assert (site.status(), await site.archived()) == (None, "ARCHIVED")
+        await check_one_place(site)
+
+    calls = await cut_off_everywhere(tmp_path, act, check, archived=True, lose_answer=lose_answer)
+    assert calls > 1
 
 
-@pytest.mark.parametrize("lose_answer", [False, True])
+@losing_answers
 async def test_deleting_an_archive_goes_on_wherever_it_was_cut_off(
     tmp_path: Path, lose_answer: bool
 ) -> None:
-    fail_at, lost = 0, True
-    while lost:
-        fail_at += 1
-        store = MemoryStore()
-        site = await prepared(store, tmp_path / str(fail_at), archived=True)
-        site.store = faulty = CutOff(store, 0, lose_answer=lose_answer)
-        async with site.running():
-            faulty._fail_at = fail_at
-            with suppress(StoreUnavailableError):
-                await site.life.delete_archived(TAPE)
-            await until_lost_or_settled(site, faulty)
-        lost = faulty.lost.is_set()
-        site.store = store
-        async with site.running():
-            await site.settled()
-            if site.life.events.recent or not lost:
-                assert await site.life.list_archived() == []
-                assert (await store.list("archive/")).entries == ()
-            else:
-                await check_one_place(site)
-    assert fail_at > 2
+    async def act(site: Site, store: CutOff) -> None:
+        store.counting = True
+        with suppress(StoreUnavailableError):
+            await site.life.delete_archived(TAPE)
+
+    async def check(site: Site, cut_off: bool) -> None:
+        if site.life.events.recent or not cut_off:
+            assert await site.life.list_archived() == []
+            assert site.store is not None
+            assert (await site.store.list("archive/")).entries == ()
+        else:
+            await check_one_place(site)
+
+    calls = await cut_off_everywhere(tmp_path, act, check, archived=True, lose_answer=lose_answer)
+    assert calls > 1

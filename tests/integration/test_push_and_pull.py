@@ -3,12 +3,10 @@
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from pyvtl.cloud.directory import DirectoryStore
 from pyvtl.cloud.documents import Head, encode
 from pyvtl.cloud.errors import UnavailableError, UnsupportedError
 from pyvtl.cloud.heads import HeadMovedError, commit_head, nonce, read_head
@@ -27,27 +25,10 @@ from pyvtl.media.medium import Attributes, Position
 from pyvtl.store.format import SegmentHeader, decode_header
 from tests.faulty_store import FailsOnce, Recorded
 from tests.pushing import BLANK, MIB, TAPE, Gateway, check_promises, manifest_of, noise
-from tests.s3_clients import bucket_on
-from tests.seaweed import Seaweed
 from tests.tapes import as_medium, contents
 
 LARGE = PART_BYTES + MIB
 """A segment that takes two parts."""
-
-
-@pytest.fixture(params=["memory", "directory", "s3"])
-async def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
-    if request.param == "s3":
-        server: Seaweed = request.getfixturevalue("s3_server")
-        async with bucket_on(server) as store:
-            yield store
-    elif request.param == "memory":
-        yield MemoryStore()
-    else:
-        (tmp_path / "store").mkdir()
-        directory = DirectoryStore(tmp_path / "store")
-        yield directory
-        await directory.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """A running gateway brings its tapes into the object store by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,7 +9,6 @@ import pytest
 
 from pyvtl import Config, Gateway
 from pyvtl.cloud.agreement import agree
-from pyvtl.cloud.directory import DirectoryStore
 from pyvtl.cloud.errors import UnavailableError
 from pyvtl.cloud.heads import read_head
 from pyvtl.cloud.memory import MemoryStore
@@ -24,8 +23,6 @@ from tests.faulty_store import Recorded
 from tests.initiator import Changer, Tape
 from tests.pushing import MIB, check_promises, manifest_of, noise
 from tests.pushing import Gateway as OtherGateway
-from tests.s3_clients import bucket_on
-from tests.seaweed import Seaweed
 from tests.tapes import contents
 from tests.waiting import until
 
@@ -37,21 +34,6 @@ QUICK = {
     "retry_seconds": 0.1,
 }
 BLOCK = 65536
-
-
-@pytest.fixture(params=["memory", "directory", "s3"])
-async def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
-    if request.param == "s3":
-        server: Seaweed = request.getfixturevalue("s3_server")
-        async with bucket_on(server) as store:
-            yield store
-    elif request.param == "memory":
-        yield MemoryStore()
-    else:
-        (tmp_path / "store").mkdir()
-        directory = DirectoryStore(tmp_path / "store")
-        yield directory
-        await directory.close()
 
 
 def config(folder: Path, **store: object) -> Config:
