@@ -258,10 +258,14 @@ class DiskInHand(LocalFiles):
 
 
 class Meanwhile(LocalFiles):
-    """The real file system, in which something else happens in the middle of somebody's work."""
+    """The real file system, in which something else happens in the middle of somebody's work.
+
+    What `missing` says happens, once, when a file was not found, before anybody is told.
+    """
 
     def __init__(self) -> None:
         self._before: dict[str, tuple[str, Callable[[], object]]] = {}
+        self.missing: Callable[[], object] | None = None
 
     def before(self, call: str, happens: Callable[[], object], name: str = "") -> None:
         """Let it happen, once, before the next such call; of a path that ends in `name`."""
@@ -275,7 +279,13 @@ class Meanwhile(LocalFiles):
 
     def open(self, path: Path, *, create: bool = False) -> int:
         self._call("open", path)
-        return super().open(path, create=create)
+        try:
+            return super().open(path, create=create)
+        except FileNotFoundError:
+            happens, self.missing = self.missing, None
+            if happens is not None:
+                happens()
+            raise
 
     def size(self, fd: int) -> int:
         size = super().size(fd)

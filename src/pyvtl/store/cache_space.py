@@ -78,17 +78,25 @@ class CacheSpace:
             if victim is None or not self._removed(*victim):
                 return False
 
-    def add(self, key: Key, entry: Entry) -> None:
-        """Count a file that is there, whether there is room for it or not."""
+    def add(self, key: Key, entry: Entry) -> bool:
+        """Count a file that is there, whether there is room for it or not; False if it counted."""
         with self._lock:
-            if key not in self._entries:
-                self._put(key, entry)
+            if key in self._entries:
+                return False
+            self._put(key, entry)
+            return True
 
-    def forget(self, key: Key) -> None:
-        """Count a file no longer that is gone."""
+    def settled(self, key: Key) -> Entry | None:
+        """What counts under a key, unless more than one hold it: one of them may be writing it."""
         with self._lock:
-            entry = self._entries.pop(key, None)
-            self.used_bytes -= entry.size if entry is not None else 0
+            return self._entries.get(key) if self._holds[key] <= 1 else None
+
+    def forget(self, key: Key, known: Entry | None = None) -> None:
+        """Count a file no longer that is gone; if one is `known`, that one and no later one."""
+        with self._lock:
+            if known is None or self._entries.get(key) is known:
+                entry = self._entries.pop(key, None)
+                self.used_bytes -= entry.size if entry is not None else 0
 
     def discard(self, key: Key, *, while_held: bool = True) -> None:
         """Remove a file of which the bytes are no good, pinned or not."""

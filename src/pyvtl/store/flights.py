@@ -28,12 +28,6 @@ class Flights:
             flight = self._flights[key] = Future()
             return flight, True
 
-    def unless_under_way(self, key: Key, act: Callable[[], None]) -> None:
-        """Do something that has to be over before anybody begins to fetch that piece."""
-        with self._lock:
-            if key not in self._flights:
-                act()
-
     def land(self, key: Key) -> Flight:
         """The flight that ended, to be given its outcome."""
         with self._lock:

@@ -304,8 +304,16 @@ class PackCache:
         return None
 
     def _miss(self, key: Key) -> None:
-        """A file that should be there is not: unless it is on its way, somebody deleted it."""
-        self._flights.unless_under_way(key, partial(self._space.forget, key))
+        """A file was not there: if it should have been, somebody deleted it.
+
+        One that is being written is not there yet; one that was just written is there by now.
+        """
+        entry = self._space.settled(key)
+        if entry is not None:
+            try:
+                self._files.usage(entry.path)
+            except FileNotFoundError:
+                self._space.forget(key, entry)
 
     def _fly(self, stored: StoredPack, number: int) -> None:
         """Fetch a piece and keep it; None is the outcome when there is no room to keep it."""
@@ -328,7 +336,7 @@ class PackCache:
             self._flights.land(key).set_result(data)
 
     def _write(self, key: Key, data: bytes) -> None:
-        """Keep a file for which room was taken; the disk may have none for it after all."""
+        """Keep a file that counts and is held; the disk may have no room for it after all."""
         path = self._path(key)
         draft = path.with_name(path.name + ".new")
         try:
@@ -338,7 +346,6 @@ class PackCache:
             finally:
                 self._files.close(fd)
             self._files.rename(draft, path)
-            self._space.add(key, self._entry(key, len(data)))  # Who missed it took it for gone.
         except OSError:
             with suppress(OSError):
                 self._files.unlink(draft)
@@ -361,9 +368,10 @@ class PackCache:
         with suppress(FileNotFoundError):
             self._files.unlink(path)
         key = pack_id, OUTLINE
-        if outline is not None and not self._space.has(key):
-            self._space.add(key, self._entry(key, len(outline)))
-            self._write(key, outline)
+        if outline is not None and self._space.hold(key):
+            if self._space.add(key, self._entry(key, len(outline))):
+                self._write(key, outline)
+            self._space.release(key)
 
     def _count(self, *, hit: bool) -> None:
         with self._lock:

@@ -10,6 +10,7 @@ from threading import Event
 import pytest
 
 from pyvtl.media.vault import Vault
+from pyvtl.store.cache_names import name_of
 from pyvtl.store.files import LocalFiles
 from pyvtl.store.pack_cache import AHEAD, CHUNK, CacheFigures, CacheLimits, PackCache
 from pyvtl.store.pack_reader import PackReader
@@ -269,6 +270,32 @@ def test_nobody_waits_for_ever_for_a_piece_when_the_cache_is_closed(
     (refused,) = cache.fetch(stored, [0])
     with pytest.raises(UnreachableError, match="closed"):
         refused.result(timeout=10)
+
+
+def test_a_piece_counts_that_was_fetched_just_after_somebody_missed_it(
+    tmp_path: Path, source: MemorySource
+) -> None:
+    disk = Meanwhile()
+    with closing(Vault(tmp_path, disk, segment_bytes=8 * MIB, source=source)) as vault:
+        vault.create(TAPE, 1 << 40)
+        with closing(vault.open(TAPE)) as tape:
+            append(tape, noise(2 * MIB))
+        push(vault, tmp_path, source, TAPE)
+        cache = vault.cache
+        cache.evict()
+        (stored,) = cache.rows.needed(TAPE)
+        disk.missing = lambda: wait(cache.fetch(stored, [0]))
+        assert len(cache.chunk(stored, 0, 0, MIB)) == MIB
+        assert cache.figures().used_bytes == allocated(tmp_path) > 2 * MIB
+
+
+def test_a_piece_that_somebody_deleted_counts_no_longer(
+    tmp_path: Path, cache: PackCache, stored: StoredPack
+) -> None:
+    wait(cache.fetch(stored, [0]))
+    (tmp_path / "cache" / name_of((stored.pack_id, 0))).unlink()
+    assert len(cache.chunk(stored, 0, 0, MIB)) == MIB
+    assert cache.figures().used_bytes == allocated(tmp_path)
 
 
 def test_an_outline_counts_although_somebody_looks_for_it_while_it_is_written(
