@@ -20,7 +20,6 @@ from pyvtl.cloud.heads import (
     read_head,
 )
 from pyvtl.cloud.names import (
-    archive_of,
     archive_prefix,
     archived_key,
     archived_manifest_key,
@@ -32,6 +31,7 @@ from pyvtl.cloud.objects import STANDARD, ObjectInfo, ObjectStore, listing
 from pyvtl.cloud.recovery_point import prune_manifests, read_manifest
 from pyvtl.cloud.refusals import FencedError, NotArchivedError, RefusedTapeError
 from pyvtl.cloud.spans import at_once
+from pyvtl.store.stored import archive_of
 
 COPIES_AT_ONCE = 16
 MARK = b"\n"

@@ -3,6 +3,8 @@
 import re
 import secrets
 
+from pyvtl.store.stored import ARCHIVE, archive_of
+
 REPOSITORY = "repository.json"
 TAPES = "tapes/"
 PACKS = "packs/"
@@ -10,7 +12,6 @@ MAPS = "maps/"
 KEYS = "keys/"
 GATEWAYS = "gateways/"
 SHREDDED = "shredded/"
-ARCHIVE = "archive/"
 ARCHIVED = "archived/"
 POOLS = "pools/"
 RETRIEVALS = "retrievals/"
@@ -82,11 +83,6 @@ def shredded_key(barcode: str) -> str:
 def archive_prefix(barcode: str) -> str:
     """Where all of an archived tape is."""
     return f"{ARCHIVE}{barcode}/"
-
-
-def archive_of(barcode: str) -> str:
-    """What is said to be the gateway of the packs that an archive has."""
-    return f"{ARCHIVE}{barcode}"
 
 
 def archived_pack_key(barcode: str, pack_id: str) -> str:

@@ -207,9 +207,9 @@ class _Sender:
             match await in_thread(self.tape.find, pack_id):
                 case Path() as path:
                     others.append(await self._send_other(pack_id, path))
-                case StoredPack() as stored:
+                case StoredPack() as stored if not stored.archived:
                     known.append(await entry_of(self.store, stored))
-                case None:
+                case _:
                     raise RefusedTapeError(
                         f"it refers to pack {pack_id.hex()}, which is missing:"
                         " nothing that needs it was pushed"

@@ -1,7 +1,7 @@
 """Take up a tape of which an object store has all or a part, and this folder not."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pyvtl.store.catalog import Catalog
@@ -49,7 +49,9 @@ def attach(files: FileLayer, folder: Path, catalog: Catalog, tape: TapeAway) -> 
         catalog.follow(label.barcode, Progress(pack, sealed=True))
     catalog.settle()
     own = {pack.pack_id for pack in packs}
-    CatalogReferences(catalog).keep(label.barcode, {row.pack_id for row in stored} - own)
+    references = CatalogReferences(catalog)
+    references.unkeep(own)
+    references.keep(label.barcode, {row.pack_id for row in stored} - own)
     StoredTable(catalog).put(label.barcode, stored)
     if tape.key is not None and KEY_FILE not in files.listdir(folder):
         write_file(files, folder / KEY_FILE, tape.key)
@@ -72,10 +74,15 @@ class TapeBrought:
 
 
 def take_in(files: FileLayer, tapes: Path, catalog: Catalog, tape: TapeBrought) -> None:
-    """Move the segments of a tape among the tapes, and write its label last."""
+    """Move the segments of a tape among the tapes, and write its label last.
+
+    Until then the label says that it is deleted: what a crash left of it here goes at the start.
+    """
     folder = tapes / tape.label.barcode
     files.mkdir(folder)
-    _move(files, tape.draft, folder)
+    if LABEL not in files.listdir(folder):
+        write_label(files, folder, replace(tape.label, deleted=True))
+    _move(files, tape.draft, folder, files.listdir(tape.draft))
     names = [name for name in files.listdir(folder) if SEGMENT_NAME.fullmatch(name)]
     CatalogReferences(catalog).unkeep([pack_id_of(name) for name in names])
     if tape.key is not None:
@@ -98,11 +105,13 @@ def take_in_others(files: FileLayer, tapes: Path, catalog: Catalog, tape: TapeBr
     write_label(files, folder, Label(folder.name, NO_TAPE, 0, tape.label.created_at, deleted=True))
     catalog.settle()
     places = [(int(name.partition("-")[0]), pack_id_of(name)) for name in names]
-    CatalogReferences(catalog).keep_at(folder.name, places)
-    _move(files, tape.others, folder)
+    references = CatalogReferences(catalog)
+    references.keep_at(folder.name, places)
+    kept = references.kept(folder.name)  # Of others a tape that is here sees to it.
+    _move(files, tape.others, folder, [name for name in names if pack_id_of(name) in kept])
 
 
-def _move(files: FileLayer, draft: Path, folder: Path) -> None:
-    for name in files.listdir(draft):
+def _move(files: FileLayer, draft: Path, folder: Path, names: Iterable[str]) -> None:
+    for name in names:
         files.rename(draft / name, folder / name)
     files.sync_folder(folder)

@@ -24,7 +24,7 @@ from pyvtl.store.repository import (
     Label,
     write_label,
 )
-from pyvtl.store.stored import StoredPack
+from pyvtl.store.stored import StoredPack, archive_of
 from pyvtl.store.tape_map import Pack
 
 
@@ -176,10 +176,12 @@ class Vault(Shelf):
         Once more it deletes what an error has left of it.
         """
         with self._claim(barcode, deleted=True) as row, storing():
+            self.cache.leave(archive_of(barcode))  # First: what others need of it is no copy then.
             deleted = row._replace(deleted=True, used_bytes=0, damage=None)
             self._put(deleted)
             self._catalog.forget_packs(barcode)
             self._sweep(deleted)
+            self.cache.unpin(barcode)
 
     def put_stored(self, barcode: str, packs: Collection[StoredPack]) -> None:
         """The store has a recovery point that lists these packs: they are clean from now on."""

@@ -74,6 +74,15 @@ def prove(outline: Outline, key: bytes, chain: bytes | None) -> None:
         raise DamageError(f"the chain of pack {outline.header.pack_id.hex()} does not hold")
 
 
+def decode_proved(
+    data: bytes, pack_id: bytes, length: int, key: bytes, chain: bytes | None
+) -> Outline:
+    """The outline in these bytes, proved; DamageError."""
+    outline = decode_outline(data, pack_id, length)
+    prove(outline, key, chain)
+    return outline
+
+
 def _chain_of(outline: Outline, key: bytes) -> bytes:
     """The chain over all frame headers, each COMMIT and the payload of each note proved."""
     chain = blake3(outline.header.predecessor_chain, key=key)

@@ -22,7 +22,7 @@ from pyvtl.store.eviction import mark_evicted, outline_at
 from pyvtl.store.files import FileLayer, read_file, write_all
 from pyvtl.store.flights import Flights
 from pyvtl.store.leases import SEGMENT, Leases
-from pyvtl.store.outline import Outline, decode_outline, prove
+from pyvtl.store.outline import Outline, decode_outline, decode_proved
 from pyvtl.store.pack_source import NoSource, PackSource
 from pyvtl.store.recovery import Footer
 from pyvtl.store.references import packs_in
@@ -151,7 +151,7 @@ class PackCache:
         kept = self._kept(key, 0, stored.map_length)
         if kept is not None:
             with suppress(DamageError):
-                return _proved(kept, stored, hash_key, chain)
+                return decode_proved(kept, stored.pack_id, stored.length, hash_key, chain)
             self._space.discard(key)
         try:
             data, outline = self._fetch_outline(stored, hash_key, chain)
@@ -166,7 +166,7 @@ class PackCache:
         self, stored: StoredPack, hash_key: bytes, chain: bytes | None
     ) -> tuple[bytes, Outline]:
         data = self._source.fetch_map(stored)
-        return data, _proved(data, stored, hash_key, chain)
+        return data, decode_proved(data, stored.pack_id, stored.length, hash_key, chain)
 
     def footer_here(self, pack_id: bytes) -> Footer | None:
         """The footer of a pack of which the outline is here; nothing is fetched."""
@@ -194,10 +194,20 @@ class PackCache:
     def forget(self, pack_ids: Collection[bytes]) -> None:
         """Nobody needs these packs any more: rows and copies go; the segments are gone already."""
         for stored in filter(None, map(self.rows.find, pack_ids)):
-            self.rows.forget([stored.pack_id])
-            self._space.forget((stored.pack_id, SEGMENT))
-            for number in range(OUTLINE, pieces_of(stored)):
-                self._space.discard((stored.pack_id, number))
+            if self.rows.forget([stored.pack_id]):
+                self._drop(stored)
+
+    def leave(self, gateway: str) -> None:
+        """What is said to be in the store under that gateway, or archive, may soon be gone."""
+        for stored in self.rows.at(gateway):
+            self._drop(stored)  # First: a segment that counts as a copy may be deleted.
+        self.rows.leave(gateway)
+
+    def _drop(self, stored: StoredPack) -> None:
+        """The segment of a pack is no copy, or gone; all else that is here of the pack goes."""
+        self._space.forget((stored.pack_id, SEGMENT))
+        for number in range(OUTLINE, pieces_of(stored)):
+            self._space.discard((stored.pack_id, number))
 
     # What a user sees and wants
 
@@ -382,12 +392,6 @@ class PackCache:
 def pieces_of(stored: StoredPack) -> int:
     """How many pieces a pack has."""
     return -(-stored.length // CHUNK)
-
-
-def _proved(data: bytes, stored: StoredPack, hash_key: bytes, chain: bytes | None) -> Outline:
-    outline = decode_outline(data, stored.pack_id, stored.length)
-    prove(outline, hash_key, chain)
-    return outline
 
 
 def _whole(data: bytes, length: int) -> bytes:

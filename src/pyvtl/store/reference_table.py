@@ -55,7 +55,9 @@ class CatalogReferences:
     def release(self, barcode: str, sequence: int, pack_id: bytes) -> bool:
         self._catalog.settle()
         with self._catalog.transaction() as db:
-            db.execute("DELETE FROM packs WHERE pack_id=?", (pack_id,))
+            db.execute("DELETE FROM packs WHERE pack_id=? AND barcode=?", (pack_id, barcode))
+            if db.execute("SELECT 1 FROM packs WHERE pack_id=?", (pack_id,)).fetchone() is not None:
+                return False  # Another tape's own: this was one more copy of it.
             needed = "SELECT 1 FROM pack_references WHERE pack_id=?"
             if self.complete and db.execute(needed, (pack_id,)).fetchone() is None:
                 return True

@@ -1,7 +1,15 @@
 """A pack that an object store holds too: what it takes to find it there, and to prove it."""
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+ARCHIVE: Final = "archive/"
+"""Begins the place of packs that the archive of a tape has on its own, until that is deleted."""
+
+
+def archive_of(barcode: str) -> str:
+    """What is said to be the gateway of the packs that an archive has."""
+    return f"{ARCHIVE}{barcode}"
 
 
 class StoredPack(NamedTuple):
@@ -18,6 +26,11 @@ class StoredPack(NamedTuple):
     map: str
     map_offset: int
     map_length: int
+
+    @property
+    def archived(self) -> bool:
+        """Whether it is an archive's, which no other tape may rely on."""
+        return self.gateway.startswith(ARCHIVE)
 
 
 class Fact(NamedTuple):
@@ -36,8 +49,16 @@ class StoredRows(Protocol):
         """The row of a pack, if the store has it."""
         ...
 
-    def forget(self, pack_ids: Collection[bytes]) -> None:
-        """Nothing here needs these packs any more."""
+    def at(self, gateway: str) -> list[StoredPack]:
+        """The packs that are said to be in the store under that gateway, or archive."""
+        ...
+
+    def forget(self, pack_ids: Collection[bytes]) -> set[bytes]:
+        """Forget those of these packs that nothing here needs any more; which they are."""
+        ...
+
+    def leave(self, gateway: str) -> None:
+        """Forget that anything is in the store under that gateway, or archive."""
         ...
 
     def fact(self, pack_id: bytes) -> Fact | None:

@@ -6,10 +6,14 @@ from pyvtl.store.catalog import Catalog
 from pyvtl.store.stored import Fact, StoredPack
 
 PUT = """
-INSERT OR REPLACE INTO stored_packs VALUES (:pack_id, coalesce(
+INSERT INTO stored_packs VALUES (:pack_id, coalesce(
     (SELECT barcode FROM packs WHERE pack_id=:pack_id),
     (SELECT barcode FROM kept_packs WHERE pack_id=:pack_id), :barcode),
     :gateway, :length, :crc32c, :map, :map_offset, :map_length)
+ON CONFLICT (pack_id) DO UPDATE SET (barcode, gateway, length, crc32c, map, map_offset, map_length)
+    = (excluded.barcode, excluded.gateway, excluded.length, excluded.crc32c, excluded.map,
+    excluded.map_offset, excluded.map_length)
+WHERE excluded.gateway NOT GLOB 'archive/*' OR stored_packs.gateway GLOB 'archive/*'
 """
 SELECT = "SELECT pack_id, gateway, length, crc32c, map, map_offset, map_length FROM stored_packs "
 FACT = "SELECT barcode, length, chain, generation FROM packs WHERE pack_id=? AND sealed"
@@ -17,11 +21,12 @@ CLEAN = """
 SELECT pack_id FROM stored_packs JOIN packs USING (pack_id, length) WHERE packs.sealed
 UNION SELECT pack_id FROM stored_packs JOIN kept_packs USING (pack_id)
 """
-STRAYS = """
-SELECT pack_id FROM stored_packs WHERE pack_id NOT IN (SELECT pack_id FROM packs)
-AND pack_id NOT IN (SELECT pack_id FROM kept_packs)
+UNNEEDED = """
+pack_id NOT IN (SELECT pack_id FROM packs) AND pack_id NOT IN (SELECT pack_id FROM kept_packs)
 AND pack_id NOT IN (SELECT pack_id FROM pack_references)
 """
+IDS = "SELECT pack_id FROM stored_packs WHERE "
+FORGET = "DELETE FROM stored_packs WHERE pack_id=? AND "
 NEEDED = """
 WHERE barcode=? OR pack_id IN (SELECT pack_id FROM pack_references WHERE barcode=?)
 ORDER BY (SELECT sequence FROM packs WHERE packs.pack_id = stored_packs.pack_id)
@@ -41,7 +46,8 @@ class StoredTable:
     def put(self, barcode: str, packs: Collection[StoredPack]) -> None:
         """These packs are in the store: the tape wrote them, or its packs refer to them.
 
-        Those of another tape that is here stay that tape's: they do not go with this one.
+        Those of another tape that is here stay that tape's: they do not go with this one.  What an
+        archive has too stays where it was: it goes with the archive.
         """
         self._catalog.settle()
         with self._catalog.transaction() as db:
@@ -69,12 +75,23 @@ class StoredTable:
     def strays(self, barcode: str | None = None) -> set[bytes]:
         """Packs, of that tape or of all, that the catalog knows of nothing but the store."""
         of, values = ("", ()) if barcode is None else ("AND barcode=?", (barcode,))
-        return {row[0] for row in self._catalog.query(STRAYS + of, *values)}
+        return {row[0] for row in self._catalog.query(IDS + UNNEEDED + of, *values)}
 
-    def forget(self, pack_ids: Collection[bytes]) -> None:
-        """Nothing here needs these packs any more."""
+    def at(self, gateway: str) -> list[StoredPack]:
+        """The packs that are said to be in the store under that gateway, or archive."""
+        return [
+            StoredPack(*row) for row in self._catalog.query(SELECT + "WHERE gateway=?", gateway)
+        ]
+
+    def forget(self, pack_ids: Collection[bytes]) -> set[bytes]:
+        """Forget those of these packs that nothing here needs any more; which they are."""
         with self._catalog.transaction() as db:
-            db.executemany("DELETE FROM stored_packs WHERE pack_id=?", [(p,) for p in pack_ids])
+            return {p for p in pack_ids if db.execute(FORGET + UNNEEDED, (p,)).rowcount}
+
+    def leave(self, gateway: str) -> None:
+        """Forget that anything is in the store under that gateway, or archive."""
+        with self._catalog.transaction() as db:
+            db.execute("DELETE FROM stored_packs WHERE gateway=?", (gateway,))
 
     def fact(self, pack_id: bytes) -> Fact | None:
         """What a closed pack is that is part of a tape."""
