@@ -31,8 +31,8 @@ compared. Ratios are medians of the turns' own ratios, with their quartiles.
 GOALS: Final = """\
 ## Goals
 
-A goal is reached when the lower quartile of the ratios is within 5 % of it; of memory, the greatest
-of all runs counts.
+A goal is reached when the lower quartile of the ratios is within 5 % of it; of processor time the
+median counts, of growth the ratio of the medians, of memory the greatest of all runs.
 """
 
 

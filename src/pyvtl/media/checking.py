@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from pyvtl.media.rescue import barcodes
 from pyvtl.media.shelf import CATALOG
+from pyvtl.media.upload_state import STATE
 from pyvtl.store.catalog import Catalog, TapeRow
 from pyvtl.store.contents import TapeContents
 from pyvtl.store.errors import CatalogError, DamageError, LockedError
@@ -125,7 +126,7 @@ class StoreCheck:
             return
         names = {path.name for path in folder.path.iterdir()}
         yield from self._label(folder, row, names)
-        for name in sorted(names - {LABEL, KEY_FILE, EVICTED, *segment_names(folder)}):
+        for name in sorted(names - {LABEL, KEY_FILE, EVICTED, STATE, *segment_names(folder)}):
             yield Finding(barcode, f"{name} is no file of a tape", harmless=True)
         if self._deleted(folder, row):
             is_of_none = folder.tape_id.hex() == NO_TAPE

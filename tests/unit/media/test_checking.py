@@ -237,6 +237,13 @@ def test_a_catalog_that_cannot_be_read_is_made_anew(folder: Path, text: bytes | 
     assert findings(folder) == []
 
 
+def test_what_an_upload_leaves_in_the_folder_of_a_tape_is_as_it_should_be(folder: Path) -> None:
+    with closing(Vault(folder)) as vault:
+        vault.uploads.committed(TAPE)
+    assert (folder / "tapes" / TAPE / "upload.json").exists()
+    assert findings(folder) == []
+
+
 def test_what_a_crash_left_is_harmless_and_a_load_mends_it(folder: Path, tmp_path: Path) -> None:
     with closing(Vault(folder, segment_bytes=300_000)) as vault:
         tape = vault.open(OTHER)
