@@ -88,9 +88,15 @@ class Vault(Shelf):
         with self._claim(barcode) as row, storing():
             source = self._load(row)
             self.create(new, row.capacity_bytes)
+            made = self._tapes[new]
             try:
+                self._catalog.put_tape(
+                    made._replace(deleted=True)
+                )  # So a kill leaves no half of it.
                 with closing(self.open(new)) as target:
                     copy_objects(source, target)
+                self._catalog.settle()
+                self._put(made._replace(used_bytes=target.used_bytes))
             except BaseException:
                 self.delete(new)
                 raise

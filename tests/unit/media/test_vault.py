@@ -449,3 +449,32 @@ def test_labels_are_listed_while_a_tape_is_made(vault: Vault) -> None:
 
     vault._unlabelled = MakesOne()
     assert TAPE in [label.barcode for label in vault.labels()]
+
+
+class KeptAsItWas(LocalFiles):
+    """A disk that is copied as it is each time that a segment of that tape is synced."""
+
+    def __init__(self, folder: Path, barcode: str, copy: Path) -> None:
+        self._folder, self._barcode, self._copy = folder, barcode, copy
+
+    def fdatasync(self, fd: int) -> None:  # type: ignore[override] # a static method there
+        path = Path(f"/proc/self/fd/{fd}").readlink()
+        if (path.parent.name, path.suffix) == (self._barcode, ".segment"):
+            shutil.copytree(self._folder, self._copy, dirs_exist_ok=True)
+        LocalFiles.fdatasync(fd)
+
+
+def test_a_kill_while_a_fenced_tape_is_copied_leaves_no_half_of_a_copy(tmp_path: Path) -> None:
+    folder, grave, new = tmp_path / "data", tmp_path / "grave", "COPY01L5"
+    disk = KeptAsItWas(folder, new, grave)
+    with closing(Vault(folder, disk, segment_bytes=1 << 20)) as vault:
+        vault.create(TAPE, 1 << 30)
+        with closing(vault.open(TAPE)) as tape:
+            append(tape, b"x" * 1000, None)
+        vault.fence(TAPE, "another gateway has it")
+        vault.recover(TAPE, new)
+        assert [volume.used_bytes for volume in vault.volumes()] == [1000, 1000]
+    assert list((grave / "tapes" / new).glob("*.segment"))
+    with closing(Vault(grave)) as vault:
+        assert [volume.barcode for volume in vault.volumes()] == [TAPE]
+        assert not list((grave / "tapes" / new).glob("*.segment"))
