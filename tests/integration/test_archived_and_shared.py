@@ -1,6 +1,7 @@
 """Tapes that go to the archive and come back, beside tapes that have packs in common with them."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from pyvtl.cloud.agreement import join, repository_of
 from pyvtl.cloud.attaching import attach
 from pyvtl.cloud.collecting import collect
 from pyvtl.cloud.memory import MemoryStore
+from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.reading import StoreSource
+from pyvtl.cloud.spans import PARTS_AT_ONCE
+from pyvtl.cloud.wrapping import Call, Result, Wrapper
 from pyvtl.media.vault import Vault
 from pyvtl.store.dedup import Scope
 from pyvtl.store.files import LocalFiles
@@ -139,6 +143,40 @@ async def test_a_tape_that_is_attached_after_one_that_refers_to_it_outlives_that
     vault.delete(REFERS)
     assert len(vault._stored.of(OWNER)) == 1
     vault.close()
+
+
+class Crowded(Wrapper):
+    """Counts how many packs are on their way at the same moment."""
+
+    def __init__(self, inner: ObjectStore) -> None:
+        super().__init__(inner)
+        self._now, self.most = 0, 0
+
+    async def _run(self, call: Call, attempt: Callable[[], Awaitable[Result]]) -> Result:
+        if not call.subject.startswith("packs/") or not call.sent:
+            return await attempt()
+        self._now += 1
+        self.most = max(self.most, self._now)
+        for _ in range(100):
+            await asyncio.to_thread(int)  # Others have their turn.
+        try:
+            return await attempt()
+        finally:
+            self._now -= 1
+
+
+async def test_tapes_that_go_to_the_archive_together_share_the_memory_for_parts(
+    tmp_path: Path,
+) -> None:
+    store = Crowded(MemoryStore())
+    barcodes = [f"MANY000{number}" for number in range(8)]
+    async with Site(tmp_path / "one", store).running() as site:
+        for number, barcode in enumerate(barcodes):
+            await site.create(barcode, noise(MIB, number), noise(MIB, number + 8))
+            if number < len(barcodes) // 2:
+                await site.move(DOOR, SLOT + number)
+        await asyncio.gather(*(pushed(site, barcode) for barcode in barcodes))
+    assert store.most == PARTS_AT_ONCE
 
 
 class KilledWhile(LocalFiles):

@@ -1,28 +1,33 @@
 """Bring a pack from the store into a file, whole or not at all."""
 
+import asyncio
 import os
 from functools import partial
 from pathlib import Path
 
 from pyvtl.cloud.errors import CorruptDataError
 from pyvtl.cloud.objects import ObjectStore
-from pyvtl.cloud.spans import FinishedFile, Span, at_once, measure, spans
+from pyvtl.cloud.spans import PARTS_AT_ONCE, FinishedFile, Span, at_once, measure, spans
 from pyvtl.cloud.threads import in_thread
 from pyvtl.store.files import LocalFiles
 
 DRAFT = ".part"
 
 
-async def receive_file(store: ObjectStore, key: str, file: FinishedFile) -> int:
+async def receive_file(
+    store: ObjectStore, key: str, file: FinishedFile, gate: asyncio.Semaphore | None = None
+) -> int:
     """Have an object as the file that it is known to be; gives the bytes it took.
 
-    CorruptDataError if the object is not that.
+    So many parts are in memory at a time as `gate` lets through, else four.  CorruptDataError if
+    the object is not that.
     """
     if await in_thread(_is_here, file):
         return 0
     draft = file.path.with_name(file.path.name + DRAFT)
     await in_thread(_begin, draft)
-    await at_once([partial(_receive_span, store, key, draft, span) for span in spans(file.size)])
+    jobs = [partial(_receive_span, store, key, draft, span) for span in spans(file.size)]
+    await at_once(jobs, gate or PARTS_AT_ONCE)
     await in_thread(_finish, key, draft, file)
     return file.size
 

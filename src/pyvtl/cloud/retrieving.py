@@ -18,7 +18,7 @@ from pyvtl.cloud.objects import Access, ObjectStore
 from pyvtl.cloud.pulling import PULLING
 from pyvtl.cloud.receiving import receive_file
 from pyvtl.cloud.refusals import NotArchivedError
-from pyvtl.cloud.spans import FinishedFile
+from pyvtl.cloud.spans import PARTS_AT_ONCE, FinishedFile
 from pyvtl.cloud.taking import label_of, wanted_key, wanted_manifest
 from pyvtl.cloud.threads import in_thread
 from pyvtl.media.attaching import NEEDS, TapeBrought
@@ -78,6 +78,10 @@ class Retriever:
     poll_seconds: float
     """How often to ask whether S3 has restored what was asked for."""
     sleep: Callable[[float], Awaitable[object]] = field(default=asyncio.sleep, repr=False)
+    parts: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(PARTS_AT_ONCE), repr=False
+    )
+    """Lets so many parts of files be in memory at a time, of all tapes together."""
 
     async def fetch(self, barcode: str, progress: Progress) -> TapeBrought:
         """Have all packs of a claimed tape in folders of their own."""
@@ -91,7 +95,8 @@ class Retriever:
         files += [(others, entry) for entry in manifest.others]
         for number, (folder, entry) in enumerate(files, 1):
             file = FinishedFile(folder / _name(entry), entry.length, entry.crc32c)
-            await receive_file(self.store, pack_key(entry.gateway, entry.pack_id), file)
+            key_in_store = pack_key(entry.gateway, entry.pack_id)
+            await receive_file(self.store, key_in_store, file, self.parts)
             progress(number / len(files))
         stored = stored_packs(manifest.entries)
         return TapeBrought(label_of(manifest), draft, others, stored, key)

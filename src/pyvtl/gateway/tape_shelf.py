@@ -224,7 +224,7 @@ class TapeShelf:
         with told_by_the_store():
             await in_thread(self._vault.uploads.begin, barcode)
             tape = await in_thread(self._vault.at_rest, barcode)
-            pushed = await push_tape(self._store, self.gateway, tape)
+            pushed = await push_tape(self._store, self.gateway, tape, self._retriever.parts)
             await in_thread(self._vault.put_stored, barcode, pushed.stored + pushed.others)
 
     async def archive(
