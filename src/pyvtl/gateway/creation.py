@@ -80,7 +80,7 @@ class Creation:
             await in_thread(self._make_volumes, records)
             await self._place(barcodes)
         except GatewayError:
-            await in_thread(self._unmake, barcodes, token)
+            await in_thread(self._ledger.undo, barcodes)
             raise
         await in_thread(self._finish, barcodes)
         return barcodes
@@ -91,12 +91,19 @@ class Creation:
         self._check_room(await self._new_barcodes(wanted))
 
     async def resume(self) -> list[str]:
-        """Finish what a crash interrupted; the barcodes.  Some may have no place yet."""
+        """Finish what a crash interrupted, or undo it; the barcodes.  Some may have no place yet.
+
+        They are of one request.  Where one was deleted already, that had failed.
+        """
         records = [r for r in self._ledger.tapes().values() if r.status is Status.CREATING]
-        there = await in_thread(self._vault.barcodes)
-        missing = [record for record in records if record.barcode not in there]
-        await in_thread(self._make_volumes, missing)
         barcodes = [record.barcode for record in records]
+        used = await in_thread(self._vault.barcodes)
+        there = {volume.barcode for volume in await in_thread(self._vault.volumes)}
+        if not there.issuperset(used.intersection(barcodes)):
+            await in_thread(self._delete_volumes, sorted(there.intersection(barcodes)))
+            await in_thread(self._ledger.undo, barcodes)
+            return []
+        await in_thread(self._make_volumes, [r for r in records if r.barcode not in there])
         await in_thread(self._finish, barcodes)
         return barcodes
 
@@ -144,9 +151,6 @@ class Creation:
         with told_as_gateway_errors():
             for barcode in barcodes:
                 self._vault.delete(barcode)
-
-    def _unmake(self, barcodes: Sequence[str], token: str | None) -> None:
-        self._ledger.undo(barcodes, token)
 
     def _finish(self, barcodes: Sequence[str]) -> None:
         for barcode in barcodes:

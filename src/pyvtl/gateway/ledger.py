@@ -44,6 +44,9 @@ CREATE TABLE facts (name TEXT PRIMARY KEY) WITHOUT ROWID;
 PUT_TAPE: Final = "INSERT OR REPLACE INTO tapes VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 PUT_POOL: Final = "INSERT OR REPLACE INTO pools VALUES (?,?,?,?,?,?)"
 PUT_TAG: Final = "INSERT OR REPLACE INTO tags VALUES (?,?,?)"
+UNMAKE: Final = """
+DELETE FROM tokens WHERE EXISTS (SELECT 1 FROM json_each(tokens.barcodes) WHERE value=?)
+"""
 CREATION_DUE: Final = "a tape was imported, and automatic creation has not looked since"
 
 
@@ -194,12 +197,12 @@ class Ledger:
                 values = (token, request, json.dumps(names))
                 db.execute("INSERT INTO tokens VALUES (?,?,?)", values)
 
-    def undo(self, barcodes: Sequence[str], token: str | None) -> None:
-        """As if these tapes had never been asked for."""
+    def undo(self, barcodes: Sequence[str]) -> None:
+        """As if these tapes had never been asked for, with whatever client token."""
         with self._transaction(gone=barcodes) as db:
             for barcode in barcodes:
                 _forget(db, barcode)
-            db.execute("DELETE FROM tokens WHERE token=?", (token,))
+                db.execute(UNMAKE, (barcode,))
 
     def made_for(self, token: str | None, request: str) -> list[str] | None:
         """The barcodes that a client token stands for; TokenReusedError if for another request."""

@@ -202,11 +202,13 @@ class Library:
     async def protect_tape(self, barcode: str, write_protected: bool) -> Tape:
         """Make a tape read-only, or writable again, wherever it is.
 
-        TapeNotFoundError; WrongStatusError for one that is read-only because of its status.
+        TapeNotFoundError; WrongStatusError for one that is not AVAILABLE: it is read-only, or on
+        its way, and what would be written here now came too late for the object store.
         """
         tape = await self.show_tape(barcode)
-        if (status := self.ledger.tape(barcode).status) in READ_ONLY:
-            raise WrongStatusError(f"tape {barcode} is {status}: it stays read-only")
+        if (status := self.ledger.tape(barcode).status) is not Status.AVAILABLE:
+            advice = "it stays read-only" if status in READ_ONLY else "wait until it is AVAILABLE"
+            raise WrongStatusError(f"tape {barcode} is {status}: {advice}")
         protect_closed = partial(self._vault.protect, barcode, write_protected)
         bay = self.bays.get(tape.element_address) if tape.element_address is not None else None
         with told_as_gateway_errors():

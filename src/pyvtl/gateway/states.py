@@ -57,7 +57,6 @@ TRANSITIONS: Final[Mapping[tuple[Status, Happening], Status]] = {
     (S.IN_TRANSIT, H.UPLOADED): S.ARCHIVING,
     (S.ARCHIVING, H.ARCHIVED): S.ARCHIVED,
     (S.ARCHIVED, H.RETRIEVAL_STARTED): S.RETRIEVING,
-    (S.ARCHIVED, H.DELETION_STARTED): S.DELETING,
     (S.RETRIEVING, H.RETRIEVAL_CANCELLED): S.ARCHIVED,
     (S.RETRIEVING, H.ARRIVED): S.RETRIEVED,
     (S.RETRIEVED, H.EXPORTED): S.ARCHIVING,
@@ -85,7 +84,7 @@ FIRST: Final[Mapping[Happening, str]] = {
     H.ARCHIVAL_CANCELLED: "archival can be cancelled only while it is IN TRANSIT TO VTS",
     H.RETRIEVAL_STARTED: "only an ARCHIVED tape can be retrieved: export it and wait",
     H.RETRIEVAL_CANCELLED: "retrieval can be cancelled only while it is RETRIEVING",
-    H.DELETION_STARTED: "only an AVAILABLE or an ARCHIVED tape can be deleted: wait, or cancel",
+    H.DELETION_STARTED: "only an AVAILABLE or archived tape can be deleted: wait, or cancel",
 }
 """What to do about a refusal."""
 

@@ -156,6 +156,7 @@ class Works:
         """ARCHIVED: nothing of it stays here, and it is nobody's."""
         if record.archived:  # Else what the store says may be a claim for this gateway already.
             await self._shelf.give_back(record.barcode)
+            await in_thread(self._ledger.amend, record.barcode, archived=False)
         await self._library.drop_volume(record.barcode)
         await in_thread(self._ledger.forget, record.barcode)
 

@@ -94,7 +94,7 @@ def test_a_client_token_stands_for_one_request(ledger: Ledger) -> None:
     assert ledger.made_for("token-2", "one") is None
     with pytest.raises(TokenReusedError, match="take a new one"):
         ledger.made_for("token-1", "another")
-    ledger.undo(["DEMO0001"], "token-1")
+    ledger.undo(["DEMO0001"])
     assert (ledger.made_for("token-1", "another"), dict(ledger.tapes())) == (None, {})
 
 

@@ -1,0 +1,132 @@
+"""What fails, or is killed, in the middle of the life of a tape harms no tape."""
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from pyvtl.cloud.memory import MemoryStore
+from pyvtl.cloud.names import archive_prefix
+from pyvtl.cloud.objects import ObjectStore
+from pyvtl.cloud.wrapping import Call
+from pyvtl.gateway.errors import WrongStatusError
+from pyvtl.gateway.ledger import TapeRecord
+from pyvtl.gateway.pools import DEFAULT_POOL
+from pyvtl.gateway.states import Status
+from tests.disks import DiskInHand
+from tests.faulty_store import Recorded
+from tests.pushing import noise
+from tests.sites import MIB, TAPE, Site
+from tests.waiting import until
+
+WRITTEN: list[bytes | None] = [noise(70_000), None, b"last", None]
+FULL = [f"FULL000{number}" for number in range(4)]
+
+
+async def never(_seconds: float) -> None:
+    """No other attempt by itself."""
+    await asyncio.Event().wait()
+
+
+async def problem_of(site: Site) -> str:
+    """What stands in the way of the work on the tape, once something does."""
+    works = site.life.works
+    assert works is not None
+    await until(lambda: TAPE in works.doing and works.doing[TAPE].problem is not None)
+    return str(works.doing[TAPE].problem)
+
+
+class Arriving:
+    """A gateway to which an archived tape came, under a COMPLIANCE lock, and has no slot yet."""
+
+    def __init__(self, folder: Path, store: ObjectStore) -> None:
+        self.disk, self.fetched, self.filled = DiskInHand(), asyncio.Event(), asyncio.Event()
+        self.site = Site(folder, Recorded(store, self._look), never, files=self.disk)
+
+    async def _look(self, call: Call) -> None:
+        if call.operation == "get" and call.subject.startswith(f"{archive_prefix(TAPE)}packs/"):
+            self.fetched.set()
+            await self.filled.wait()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Site]:
+        async with self.site.running() as site:
+            pool = await site.life.pools.create("kept", "DEEP_ARCHIVE", "COMPLIANCE", 10)
+            await site.create(TAPE, *WRITTEN, pool=pool.id)
+            await site.export()
+            await site.settled()
+            await site.life.retrieve(TAPE)
+            await self.fetched.wait()
+            for barcode in FULL:
+                await site.library.create_tapes(barcode=barcode, size_bytes=MIB)
+            self.filled.set()
+            assert "4 of 4 are full" in await problem_of(site)
+            yield site
+
+    async def cancel(self) -> None:
+        """The retrieval is cancelled, and what came of it cannot be deleted."""
+        self.disk.failing["unlink"] = errno.EIO
+        await self.site.life.cancel_retrieval(TAPE)
+        await until(lambda: self.site.status() == "ARCHIVED")
+        assert "unlink" in await problem_of(self.site)
+        self.disk.failing.clear()
+
+
+async def test_a_cancelled_retrieval_is_no_way_to_delete_what_the_archive_locks(
+    tmp_path: Path,
+) -> None:
+    arriving = Arriving(tmp_path / "one", MemoryStore())
+    async with arriving.running() as site:
+        await arriving.cancel()
+        with pytest.raises(WrongStatusError, match="is ARCHIVED"):
+            await site.life.delete_tape(TAPE)
+    async with site.running():
+        await site.settled()
+        assert (site.status(), await site.archived()) == (None, "ARCHIVED")
+        await site.library.delete_tape(FULL[0])
+        await site.life.retrieve(TAPE)
+        await site.settled()
+        assert site.read() == WRITTEN
+
+
+async def test_what_another_gateway_asked_for_meanwhile_is_not_undone(tmp_path: Path) -> None:
+    store = MemoryStore()
+    arriving, other = Arriving(tmp_path / "one", store), Site(tmp_path / "other", store)
+    async with arriving.running() as site, other.running():
+        await arriving.cancel()
+        assert await other.archived() == "ARCHIVED"
+        await other.life.retrieve(TAPE, site.id)
+        await site.library.delete_tape(FULL[0])
+    async with site.running():
+        await site.settled()
+        await site.life.look_for_requests()
+        await site.settled()
+        assert (site.status(), await site.archived()) == ("RETRIEVED", "RETRIEVED")
+
+
+async def test_a_tape_is_protected_only_while_it_is_available(tmp_path: Path) -> None:
+    async with Arriving(tmp_path / "one", MemoryStore()).running() as site:
+        with pytest.raises(WrongStatusError, match="is RETRIEVING: wait until it is AVAILABLE"):
+            await site.library.protect_tape(TAPE, True)
+
+
+async def test_a_creation_that_was_killed_while_it_was_undone_is_undone_at_the_start(
+    tmp_path: Path,
+) -> None:
+    site, records = Site(tmp_path / "one", None), [making(barcode) for barcode in FULL[:2]]
+    async with site.running():
+        site.library.ledger.begin(records, {}, "token", "request")
+        for barcode in FULL[:2]:
+            site.vault.create(barcode, MIB)
+        site.vault.delete(FULL[0])
+    async with site.running():
+        assert await site.library.list_tapes() == []
+        assert site.vault.volumes() == []
+        assert site.library.ledger.made_for("token", "request") is None
+
+
+def making(barcode: str) -> TapeRecord:
+    return TapeRecord(barcode, Status.CREATING, MIB, 0, DEFAULT_POOL)
