@@ -130,3 +130,19 @@ async def test_a_creation_that_was_killed_while_it_was_undone_is_undone_at_the_s
 
 def making(barcode: str) -> TapeRecord:
     return TapeRecord(barcode, Status.CREATING, MIB, 0, DEFAULT_POOL)
+
+
+async def test_a_creation_that_is_undone_at_the_start_takes_no_tape_along_that_has_a_slot(
+    tmp_path: Path,
+) -> None:
+    site, (made, undone) = Site(tmp_path / "one", None), FULL[:2]
+    async with site.running():
+        await site.create(made, *WRITTEN)
+        site.library.ledger.put([making(made)])  # As if the disk had failed at the last step of it.
+        site.library.ledger.begin([making(undone)], {}, "token", "request")
+        site.vault.create(undone, MIB)
+        site.vault.delete(undone)
+    async with site.running():
+        (tape,) = await site.library.list_tapes()
+        assert (tape.barcode, tape.status) == (made, "AVAILABLE")
+        assert site.read(made) == WRITTEN

@@ -93,17 +93,20 @@ class Creation:
     async def resume(self) -> list[str]:
         """Finish what a crash interrupted, or undo it; the barcodes.  Some may have no place yet.
 
-        They are of one request.  Where one was deleted already, that had failed.
+        What has a place was made, and a host may have written it.  The others are of one request;
+        where one was deleted already, that had failed.
         """
         records = [r for r in self._ledger.tapes().values() if r.status is Status.CREATING]
-        barcodes = [record.barcode for record in records]
         used = await in_thread(self._vault.barcodes)
         there = {volume.barcode for volume in await in_thread(self._vault.volumes)}
-        if not there.issuperset(used.intersection(barcodes)):
-            await in_thread(self._delete_volumes, sorted(there.intersection(barcodes)))
-            await in_thread(self._ledger.undo, barcodes)
-            return []
+        placed = {barcode for barcode, _ in self._changer.inventory} & there
+        unplaced = {record.barcode for record in records} - placed
+        if not there.issuperset(used & unplaced):
+            await in_thread(self._delete_volumes, sorted(there & unplaced))
+            await in_thread(self._ledger.undo, sorted(unplaced))
+            records = [record for record in records if record.barcode in placed]
         await in_thread(self._make_volumes, [r for r in records if r.barcode not in there])
+        barcodes = [record.barcode for record in records]
         await in_thread(self._finish, barcodes)
         return barcodes
 
