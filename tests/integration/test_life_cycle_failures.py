@@ -11,6 +11,7 @@ import pytest
 from pyvtl.cloud.memory import MemoryStore
 from pyvtl.cloud.names import archive_prefix
 from pyvtl.cloud.objects import ObjectStore
+from pyvtl.cloud.pulling import PULLING
 from pyvtl.cloud.wrapping import Call
 from pyvtl.gateway.errors import WrongStatusError
 from pyvtl.gateway.ledger import TapeRecord
@@ -146,3 +147,33 @@ async def test_a_creation_that_is_undone_at_the_start_takes_no_tape_along_that_h
         (tape,) = await site.library.list_tapes()
         assert (tape.barcode, tape.status) == (made, "AVAILABLE")
         assert site.read(made) == WRITTEN
+
+
+async def test_what_another_gateway_asked_for_is_not_undone_when_a_download_cannot_be_dropped(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore()
+    halted = asyncio.Event()
+
+    async def halt(call: Call) -> None:
+        if call.operation == "get" and call.subject.startswith(f"{archive_prefix(TAPE)}packs/"):
+            halted.set()
+            await asyncio.Event().wait()
+
+    site, other = Site(tmp_path / "one", Recorded(store, halt), never), Site(tmp_path / "o", store)
+    async with site.running(), other.running():
+        await site.create(TAPE, *WRITTEN)
+        await site.export()
+        await site.settled()
+        await site.life.retrieve(TAPE)
+        await halted.wait()
+        in_the_way = site.folder / PULLING / TAPE / "lost+found"
+        in_the_way.mkdir()
+        await site.life.cancel_retrieval(TAPE)
+        await problem_of(site)
+        assert await other.archived() == "ARCHIVED"
+        await other.life.retrieve(TAPE, site.id)
+        in_the_way.rmdir()
+    async with site.running():
+        await site.settled()
+        assert await other.archived() == "RETRIEVING"

@@ -264,9 +264,13 @@ class TapeShelf:
             await set_state(self._store, barcode, self.gateway, "retrieved")
 
     async def give_back(self, barcode: str) -> None:
-        """Have a tape that was to be retrieved be one of the archive, and drop what came of it."""
+        """Have a tape that was to be retrieved be one of the archive."""
         with told_by_the_store():
             await set_state(self._store, barcode, self.gateway, "archived")
+
+    async def drop(self, barcode: str) -> None:
+        """Drop what came of a tape that is not to be retrieved; once more is no error."""
+        with told_by_the_store():
             await self._retriever.drop(barcode)
 
     async def tell_deleted(self, barcode: str) -> None:

@@ -157,6 +157,7 @@ class Works:
         if record.archived:  # Else what the store says may be a claim for this gateway already.
             await self._shelf.give_back(record.barcode)
             await in_thread(self._ledger.amend, record.barcode, archived=False)
+        await self._shelf.drop(record.barcode)
         await self._library.drop_volume(record.barcode)
         await in_thread(self._ledger.forget, record.barcode)
 
