@@ -82,7 +82,9 @@ async def test_a_cancelled_retrieval_is_no_way_to_delete_what_the_archive_locks(
     arriving = Arriving(tmp_path / "one", MemoryStore())
     async with arriving.running() as site:
         await arriving.cancel()
-        with pytest.raises(WrongStatusError, match="is ARCHIVED"):
+        with pytest.raises(
+            WrongStatusError, match="is ARCHIVED: wait until the library or the archive has it"
+        ):
             await site.life.delete_tape(TAPE)
     async with site.running():
         await site.settled()

@@ -352,3 +352,23 @@ async def test_a_tape_that_is_archived_before_the_answer_is_made_up_is_told_of(
         assert json.loads((await asking).text or "")["status"] == "IN TRANSIT TO VTS"
         await site.settled()
         assert await site.archived() == "ARCHIVED"
+
+
+async def test_a_tape_that_is_asked_for_here_before_it_is_deleted_comes_here(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore()
+    site, halt = halting(tmp_path, store)
+    other = Site(tmp_path / "other", store)
+    async with site.running(), other.running():
+        await archived(site)
+        halt.meant = lambda call: call.subject == HEAD and site.status() == "DELETING"
+        await site.life.delete_archived(TAPE)
+        await halt.halted.wait()
+        await other.life.retrieve(TAPE, site.id)
+        halt.go.set()
+        await site.settled()
+        await site.life.look_for_requests()
+        await site.settled()
+        assert (site.status(), await other.archived()) == ("RETRIEVED", "RETRIEVED")
+        assert site.read() == WRITTEN

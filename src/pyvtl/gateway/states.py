@@ -84,7 +84,7 @@ FIRST: Final[Mapping[Happening, str]] = {
     H.ARCHIVAL_CANCELLED: "archival can be cancelled only while it is IN TRANSIT TO VTS",
     H.RETRIEVAL_STARTED: "only an ARCHIVED tape can be retrieved: export it and wait",
     H.RETRIEVAL_CANCELLED: "retrieval can be cancelled only while it is RETRIEVING",
-    H.DELETION_STARTED: "only an AVAILABLE or archived tape can be deleted: wait, or cancel",
+    H.DELETION_STARTED: "wait until the library or the archive has it, or cancel; then delete it",
 }
 """What to do about a refusal."""
 
