@@ -1,5 +1,6 @@
 """An object store that fails once, and one that looks at every call."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from pyvtl.cloud.errors import UnavailableError
@@ -25,6 +26,19 @@ class FailsOnce(Wrapper):
         if self._lose_answer:
             await attempt()
         raise UnavailableError(f"no answer to {call.operation} of {call.subject}")
+
+
+class Halt:
+    """For `Recorded`: halts the calls that are `meant`, until `go`; `halted` says there is one."""
+
+    def __init__(self, meant: Callable[[Call], bool] = lambda _call: False) -> None:
+        self.meant = meant
+        self.halted, self.go = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, call: Call) -> None:
+        if self.meant(call):
+            self.halted.set()
+            await self.go.wait()
 
 
 class Recorded(Wrapper):

@@ -19,6 +19,7 @@ from pyvtl.gateway.tape_shelf import TapeShelf
 from pyvtl.media.inventory import Geometry, Inventory
 from pyvtl.media.vault import Vault
 from tests.tapes import append, contents
+from tests.waiting import until
 
 SLOT, DOOR = 20_000, 30_000
 GEOMETRY = Geometry(
@@ -28,6 +29,11 @@ TAPE = "DEMO0001"
 RESTORE_POLL_SECONDS = 60.0
 MIB = 1 << 20
 Sleep = Callable[[float], Awaitable[object]]
+
+
+async def never(_seconds: float) -> None:
+    """A sleep that has no end: nothing is attempted again by itself."""
+    await asyncio.Event().wait()
 
 
 async def nothing_to_shred(_barcode: str) -> None:
@@ -109,6 +115,13 @@ class Site:
         """Nothing is to be done for the tape any more."""
         assert self.life.works is not None
         await self.life.works.settled(barcode)
+
+    async def problem(self, barcode: str = TAPE) -> str:
+        """What stands in the way of the work on a tape, once something does."""
+        works = self.life.works
+        assert works is not None
+        await until(lambda: barcode in works.doing and works.doing[barcode].problem is not None)
+        return str(works.doing[barcode].problem)
 
     def status(self, barcode: str = TAPE) -> str | None:
         """What the ledger says."""

@@ -20,8 +20,7 @@ from pyvtl.store.dedup import Scope
 from pyvtl.store.files import LocalFiles
 from pyvtl.store.pack_cache import CacheLimits
 from tests.pushing import Gateway, check_promises, manifest_of, noise
-from tests.sites import DOOR, MIB, SLOT, TAPE, Site
-from tests.waiting import until
+from tests.sites import DOOR, MIB, SLOT, TAPE, Site, never
 
 OTHER, THIRD = "OTHER001", "THIRD001"
 SHARED: list[bytes | None] = [noise(MIB // 2, 3), noise(MIB // 2, 4), None]
@@ -46,6 +45,15 @@ async def read(site: Site, barcode: str) -> list[bytes | None]:
 async def archived(site: Site, barcode: str = TAPE) -> None:
     await site.export(barcode)
     await site.settled(barcode)
+
+
+async def archived_beside_other(site: Site) -> None:
+    """OTHER is in the library and in the store; the tape, which refers to it, in the archive."""
+    await site.create(OTHER, *SHARED)
+    await site.create(TAPE, *SHARED, b"its own", None)
+    await pushed(site, OTHER)
+    await site.move(DOOR, SLOT + 1)
+    await archived(site)
 
 
 async def retrieved(site: Site) -> None:
@@ -92,11 +100,7 @@ async def test_a_tape_is_not_looked_for_in_the_archive_of_one_that_refers_to_it(
     store = MemoryStore()
     site = sharing(tmp_path / "one", store)
     async with site.running():
-        await site.create(OTHER, *SHARED)
-        await site.create(TAPE, *SHARED, b"its own", None)
-        await pushed(site, OTHER)
-        await site.move(DOOR, SLOT + 1)
-        await archived(site)
+        await archived_beside_other(site)
         await retrieved(site)
         await archived(site)
         await deleted_from_archive(site)
@@ -110,11 +114,7 @@ async def test_a_start_takes_nothing_from_a_tape_that_a_retrieved_one_refers_to(
     store = MemoryStore()
     site = sharing(tmp_path / "one", store)
     async with site.running():
-        await site.create(OTHER, *SHARED)
-        await site.create(TAPE, *SHARED, b"its own", None)
-        await pushed(site, OTHER)
-        await site.move(DOOR, SLOT + 1)
-        await archived(site)
+        await archived_beside_other(site)
         await evict(site)
         await retrieved(site)
     async with site.running():
@@ -126,18 +126,15 @@ async def test_a_start_takes_nothing_from_a_tape_that_a_retrieved_one_refers_to(
 async def test_a_tape_that_is_attached_after_one_that_refers_to_it_outlives_that(
     tmp_path: Path,
 ) -> None:
-    store, lost, folder = (
-        MemoryStore(),
-        Gateway(tmp_path / "lost", 16 * MIB, dedup=Scope.POOL),
-        "two",
-    )
+    store, folder = MemoryStore(), tmp_path / "two"
+    lost = Gateway(tmp_path / "lost", 16 * MIB, dedup=Scope.POOL)
     lost.create(REFERS, OWNER)
     lost.write(OWNER, *SHARED)
     lost.write(REFERS, *SHARED)
     await lost.push(store)
-    (tmp_path / folder).mkdir()
-    await join(store, TAKER, tmp_path / folder, await repository_of(store))
-    vault = Vault(tmp_path / folder, segment_bytes=16 * MIB, dedup=Scope.POOL)
+    folder.mkdir()
+    await join(store, TAKER, folder, await repository_of(store))
+    vault = Vault(folder, segment_bytes=16 * MIB, dedup=Scope.POOL)
     problems = [each.problem async for each in attach(store, TAKER, vault, [REFERS, OWNER])]
     assert (problems, await tapes_of(store, TAKER)) == ([None, None], [REFERS, OWNER])
     vault.delete(REFERS)
@@ -193,11 +190,6 @@ class KilledWhile(LocalFiles):
         super().rename(source, destination)
 
 
-async def never(_seconds: float) -> None:
-    """No other attempt before the kill."""
-    await asyncio.Event().wait()
-
-
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize("cancelled", [False, True])
 async def test_a_kill_while_segments_move_in_leaves_a_tape_to_retrieve(
@@ -210,9 +202,7 @@ async def test_a_kill_while_segments_move_in_leaves_a_tape_to_retrieve(
     other = Site(tmp_path / "other", store, never, files=KilledWhile(number))
     async with other.running():
         await other.life.retrieve(TAPE)
-        works = other.life.works
-        assert works is not None
-        await until(lambda: TAPE in works.doing and works.doing[TAPE].problem is not None)
+        assert "killed" in await other.problem()
     other.about = {}
     async with other.running():
         if cancelled:

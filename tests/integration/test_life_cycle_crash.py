@@ -109,6 +109,11 @@ async def cut_off_everywhere(
     return fail_at - 1
 
 
+async def check_archived(site: Site, _cut_off: bool) -> None:
+    assert (site.status(), await site.archived()) == (None, "ARCHIVED")
+    await check_one_place(site)
+
+
 losing_answers = pytest.mark.parametrize("lose_answer", [False, True])
 
 
@@ -119,11 +124,9 @@ async def test_archiving_goes_on_wherever_it_was_cut_off(tmp_path: Path, lose_an
         await site.export()
         assert TAPE not in site.library.changer.inventory
 
-    async def check(site: Site, _cut_off: bool) -> None:
-        assert (site.status(), await site.archived()) == (None, "ARCHIVED")
-        await check_one_place(site)
-
-    calls = await cut_off_everywhere(tmp_path, act, check, archived=False, lose_answer=lose_answer)
+    calls = await cut_off_everywhere(
+        tmp_path, act, check_archived, archived=False, lose_answer=lose_answer
+    )
     assert calls > 9
 
 
@@ -152,11 +155,9 @@ async def test_cancelling_a_retrieval_goes_on_wherever_it_was_cut_off(
         store.counting = True
         await site.life.cancel_retrieval(TAPE)
 
-    async def check(site: Site, _cut_off: bool) -> None:
-        assert (site.status(), await site.archived()) == (None, "ARCHIVED")
-        await check_one_place(site)
-
-    calls = await cut_off_everywhere(tmp_path, act, check, archived=True, lose_answer=lose_answer)
+    calls = await cut_off_everywhere(
+        tmp_path, act, check_archived, archived=True, lose_answer=lose_answer
+    )
     assert calls > 1
 
 

@@ -1,6 +1,5 @@
 """What fails, or is killed, in the middle of the life of a tape harms no tape."""
 
-import asyncio
 import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,39 +17,25 @@ from pyvtl.gateway.ledger import TapeRecord
 from pyvtl.gateway.pools import DEFAULT_POOL
 from pyvtl.gateway.states import Status
 from tests.disks import DiskInHand
-from tests.faulty_store import Recorded
+from tests.faulty_store import Halt, Recorded
 from tests.pushing import noise
-from tests.sites import MIB, TAPE, Site
+from tests.sites import MIB, TAPE, Site, never
 from tests.waiting import until
 
 WRITTEN: list[bytes | None] = [noise(70_000), None, b"last", None]
 FULL = [f"FULL000{number}" for number in range(4)]
 
 
-async def never(_seconds: float) -> None:
-    """No other attempt by itself."""
-    await asyncio.Event().wait()
-
-
-async def problem_of(site: Site) -> str:
-    """What stands in the way of the work on the tape, once something does."""
-    works = site.life.works
-    assert works is not None
-    await until(lambda: TAPE in works.doing and works.doing[TAPE].problem is not None)
-    return str(works.doing[TAPE].problem)
+def fetches_pack(call: Call) -> bool:
+    return call.operation == "get" and call.subject.startswith(f"{archive_prefix(TAPE)}packs/")
 
 
 class Arriving:
     """A gateway to which an archived tape came, under a COMPLIANCE lock, and has no slot yet."""
 
     def __init__(self, folder: Path, store: ObjectStore) -> None:
-        self.disk, self.fetched, self.filled = DiskInHand(), asyncio.Event(), asyncio.Event()
-        self.site = Site(folder, Recorded(store, self._look), never, files=self.disk)
-
-    async def _look(self, call: Call) -> None:
-        if call.operation == "get" and call.subject.startswith(f"{archive_prefix(TAPE)}packs/"):
-            self.fetched.set()
-            await self.filled.wait()
+        self.disk, self.halt = DiskInHand(), Halt(fetches_pack)
+        self.site = Site(folder, Recorded(store, self.halt), never, files=self.disk)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Site]:
@@ -60,11 +45,11 @@ class Arriving:
             await site.export()
             await site.settled()
             await site.life.retrieve(TAPE)
-            await self.fetched.wait()
+            await self.halt.halted.wait()
             for barcode in FULL:
                 await site.library.create_tapes(barcode=barcode, size_bytes=MIB)
-            self.filled.set()
-            assert "4 of 4 are full" in await problem_of(site)
+            self.halt.go.set()
+            assert "4 of 4 are full" in await site.problem()
             yield site
 
     async def cancel(self) -> None:
@@ -72,7 +57,7 @@ class Arriving:
         self.disk.failing["unlink"] = errno.EIO
         await self.site.life.cancel_retrieval(TAPE)
         await until(lambda: self.site.status() == "ARCHIVED")
-        assert "unlink" in await problem_of(self.site)
+        assert "unlink" in await self.site.problem()
         self.disk.failing.clear()
 
 
@@ -154,25 +139,18 @@ async def test_a_creation_that_is_undone_at_the_start_takes_no_tape_along_that_h
 async def test_what_another_gateway_asked_for_is_not_undone_when_a_download_cannot_be_dropped(
     tmp_path: Path,
 ) -> None:
-    store = MemoryStore()
-    halted = asyncio.Event()
-
-    async def halt(call: Call) -> None:
-        if call.operation == "get" and call.subject.startswith(f"{archive_prefix(TAPE)}packs/"):
-            halted.set()
-            await asyncio.Event().wait()
-
+    store, halt = MemoryStore(), Halt(fetches_pack)
     site, other = Site(tmp_path / "one", Recorded(store, halt), never), Site(tmp_path / "o", store)
     async with site.running(), other.running():
         await site.create(TAPE, *WRITTEN)
         await site.export()
         await site.settled()
         await site.life.retrieve(TAPE)
-        await halted.wait()
+        await halt.halted.wait()
         in_the_way = site.folder / PULLING / TAPE / "lost+found"
         in_the_way.mkdir()
         await site.life.cancel_retrieval(TAPE)
-        await problem_of(site)
+        await site.problem()
         assert await other.archived() == "ARCHIVED"
         await other.life.retrieve(TAPE, site.id)
         in_the_way.rmdir()

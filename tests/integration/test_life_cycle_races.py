@@ -17,7 +17,7 @@ from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.wrapping import Call
 from pyvtl.gateway.control_life import LifeHandlers
 from pyvtl.gateway.errors import GatewayError
-from tests.faulty_store import Recorded
+from tests.faulty_store import Halt, Recorded
 from tests.glacier import GlacierStore
 from tests.pushing import noise
 from tests.sites import DOOR, SLOT, TAPE, Site
@@ -25,19 +25,6 @@ from tests.waiting import until
 
 WRITTEN: list[bytes | None] = [noise(70_000), None, b"last", None]
 HEAD = head_key(TAPE)
-
-
-class Halt:
-    """Halts the calls of a store that are `meant`, until `go`; `halted` says that there is one."""
-
-    def __init__(self) -> None:
-        self.meant: Callable[[Call], bool] = lambda _call: False
-        self.halted, self.go = asyncio.Event(), asyncio.Event()
-
-    async def __call__(self, call: Call) -> None:
-        if self.meant(call):
-            self.halted.set()
-            await self.go.wait()
 
 
 def changes_head(call: Call) -> bool:
@@ -56,6 +43,13 @@ def halting(tmp_path: Path, store: ObjectStore | None = None) -> tuple[Site, Hal
     """A gateway whose store halts when it is told to."""
     halt = Halt()
     return Site(tmp_path / "one", Recorded(store or MemoryStore(), halt)), halt
+
+
+async def deleting(site: Site, halt: Halt) -> None:
+    """The archived tape is to be deleted, and its head has not been looked at yet."""
+    halt.meant = lambda call: call.subject == HEAD and site.status() == "DELETING"
+    await site.life.delete_archived(TAPE)
+    await halt.halted.wait()
 
 
 async def test_of_two_requests_to_retrieve_a_tape_the_second_does_not_undo_the_first(
@@ -269,9 +263,7 @@ async def test_a_tape_that_another_gateway_retrieves_first_is_not_deleted(tmp_pa
     other = Site(tmp_path / "other", store)
     async with site.running(), other.running():
         await archived(site)
-        halt.meant = lambda call: call.subject == HEAD and site.status() == "DELETING"
-        await site.life.delete_archived(TAPE)
-        await halt.halted.wait()
+        await deleting(site, halt)
         await other.life.retrieve(TAPE)
         await other.settled()
         halt.go.set()
@@ -362,9 +354,7 @@ async def test_a_tape_that_is_asked_for_here_before_it_is_deleted_comes_here(
     other = Site(tmp_path / "other", store)
     async with site.running(), other.running():
         await archived(site)
-        halt.meant = lambda call: call.subject == HEAD and site.status() == "DELETING"
-        await site.life.delete_archived(TAPE)
-        await halt.halted.wait()
+        await deleting(site, halt)
         await other.life.retrieve(TAPE, site.id)
         halt.go.set()
         await site.settled()

@@ -15,19 +15,22 @@ DRAFT = ".part"
 
 
 async def receive_file(
-    store: ObjectStore, key: str, file: FinishedFile, gate: asyncio.Semaphore | None = None
+    store: ObjectStore,
+    key: str,
+    file: FinishedFile,
+    limit: int | asyncio.Semaphore = PARTS_AT_ONCE,
 ) -> int:
     """Have an object as the file that it is known to be; gives the bytes it took.
 
-    So many parts are in memory at a time as `gate` lets through, else four.  CorruptDataError if
-    the object is not that.
+    As `at_once`, it has so many parts in memory at a time.  CorruptDataError if the object is not
+    that.
     """
     if await in_thread(_is_here, file):
         return 0
     draft = file.path.with_name(file.path.name + DRAFT)
     await in_thread(_begin, draft)
     jobs = [partial(_receive_span, store, key, draft, span) for span in spans(file.size)]
-    await at_once(jobs, gate or PARTS_AT_ONCE)
+    await at_once(jobs, limit)
     await in_thread(_finish, key, draft, file)
     return file.size
 

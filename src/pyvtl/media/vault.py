@@ -90,9 +90,8 @@ class Vault(Shelf):
             self.create(new, row.capacity_bytes)
             made = self._tapes[new]
             try:
-                self._catalog.put_tape(
-                    made._replace(deleted=True)
-                )  # So a kill leaves no half of it.
+                # Until it is whole, the next start deletes what a kill left of it.
+                self._catalog.put_tape(made._replace(deleted=True))
                 with closing(self.open(new)) as target:
                     copy_objects(source, target)
                 self._catalog.settle()

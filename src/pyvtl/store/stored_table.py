@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from pyvtl.store.catalog import Catalog
-from pyvtl.store.stored import Fact, StoredPack
+from pyvtl.store.stored import ARCHIVE, Fact, StoredPack
 
 PUT = """
 INSERT INTO stored_packs VALUES (:pack_id, coalesce(
@@ -13,7 +13,7 @@ INSERT INTO stored_packs VALUES (:pack_id, coalesce(
 ON CONFLICT (pack_id) DO UPDATE SET (barcode, gateway, length, crc32c, map, map_offset, map_length)
     = (excluded.barcode, excluded.gateway, excluded.length, excluded.crc32c, excluded.map,
     excluded.map_offset, excluded.map_length)
-WHERE excluded.gateway NOT GLOB 'archive/*' OR stored_packs.gateway GLOB 'archive/*'
+WHERE excluded.gateway NOT GLOB :archives OR stored_packs.gateway GLOB :archives
 """
 SELECT = "SELECT pack_id, gateway, length, crc32c, map, map_offset, map_length FROM stored_packs "
 FACT = "SELECT barcode, length, chain, generation FROM packs WHERE pack_id=? AND sealed"
@@ -51,7 +51,8 @@ class StoredTable:
         """
         self._catalog.settle()
         with self._catalog.transaction() as db:
-            db.executemany(PUT, [{**pack._asdict(), "barcode": barcode} for pack in packs])
+            common = {"barcode": barcode, "archives": f"{ARCHIVE}*"}
+            db.executemany(PUT, [{**pack._asdict(), **common} for pack in packs])
 
     def find(self, pack_id: bytes) -> StoredPack | None:
         """The row of a pack, if the store has it."""

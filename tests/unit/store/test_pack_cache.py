@@ -3,7 +3,7 @@
 import errno
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -272,17 +272,23 @@ def test_nobody_waits_for_ever_for_a_piece_when_the_cache_is_closed(
         refused.result(timeout=10)
 
 
-def test_a_piece_counts_that_was_fetched_just_after_somebody_missed_it(
-    tmp_path: Path, source: MemorySource
-) -> None:
-    disk = Meanwhile()
-    with closing(Vault(tmp_path, disk, segment_bytes=8 * MIB, source=source)) as vault:
+@contextmanager
+def in_the_store_alone(path: Path, disk: LocalFiles, source: MemorySource) -> Iterator[Vault]:
+    """A tape of one pack, of which nothing but the mark is here, on that disk."""
+    with closing(Vault(path, disk, segment_bytes=8 * MIB, source=source)) as vault:
         vault.create(TAPE, 1 << 40)
         with closing(vault.open(TAPE)) as tape:
             append(tape, noise(2 * MIB))
-        push(vault, tmp_path, source, TAPE)
+        push(vault, path, source, TAPE)
+        vault.cache.evict()
+        yield vault
+
+
+def test_a_piece_counts_that_was_fetched_just_after_somebody_missed_it(
+    tmp_path: Path, source: MemorySource
+) -> None:
+    with in_the_store_alone(tmp_path, disk := Meanwhile(), source) as vault:
         cache = vault.cache
-        cache.evict()
         (stored,) = cache.rows.needed(TAPE)
         disk.missing = lambda: wait(cache.fetch(stored, [0]))
         assert len(cache.chunk(stored, 0, 0, MIB)) == MIB
@@ -301,14 +307,8 @@ def test_a_piece_that_somebody_deleted_counts_no_longer(
 def test_an_outline_counts_although_somebody_looks_for_it_while_it_is_written(
     tmp_path: Path, source: MemorySource
 ) -> None:
-    disk = Meanwhile()
-    with closing(Vault(tmp_path, disk, segment_bytes=8 * MIB, source=source)) as vault:
-        vault.create(TAPE, 1 << 40)
-        with closing(vault.open(TAPE)) as tape:
-            append(tape, noise(2 * MIB))
-        push(vault, tmp_path, source, TAPE)
+    with in_the_store_alone(tmp_path, disk := Meanwhile(), source) as vault:
         cache = vault.cache
-        cache.evict()
         (stored,) = cache.rows.needed(TAPE)
         disk.before("open", lambda: cache.footer_here(stored.pack_id), "-outline.new")
         cache.outline(stored, vault._key)
