@@ -195,7 +195,8 @@ class StoreCheck:
         if self._catalog is None:
             return
         if row is None:
-            yield Finding(barcode, "the catalog does not list it", repair=Repair.CATALOG)
+            what = "a crash: the catalog does not list it yet"  # The next start does that.
+            yield Finding(barcode, what, repair=Repair.CATALOG, harmless=True)
         elif _facts(label) != _facts_of(row):
             what = "the catalog says otherwise than its label"
             yield Finding(barcode, what, repair=Repair.CATALOG)

@@ -260,6 +260,22 @@ def test_what_a_crash_left_is_harmless_and_a_load_mends_it(folder: Path, tmp_pat
     assert findings(crashed) == []
 
 
+def test_a_tape_that_was_made_just_before_a_crash_is_listed_at_the_next_start(
+    folder: Path, tmp_path: Path
+) -> None:
+    crashed = tmp_path / "crashed"
+    shutil.copytree(folder, crashed)
+    with closing(Vault(folder)) as vault:
+        vault.create("DEMO03L5", 1 << 30)
+    made = Path("tapes", "DEMO03L5")  # Its label is written at once, its row a moment later.
+    shutil.copytree(folder / made, crashed / made)
+    what = "a crash: the catalog does not list it yet"
+    assert findings(crashed) == [Finding("DEMO03L5", what, repair=Repair.CATALOG, harmless=True)]
+    with closing(Vault(crashed)):
+        pass
+    assert findings(crashed) == []
+
+
 def test_files_that_belong_to_no_tape_are_named(folder: Path) -> None:
     (folder / "tapes" / TAPE / "notes.txt").write_text("mine")
     (folder / "tapes" / "lost+found").mkdir()
