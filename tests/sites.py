@@ -36,10 +36,6 @@ async def never(_seconds: float) -> None:
     await asyncio.Event().wait()
 
 
-async def nothing_to_shred(_barcode: str) -> None:
-    """No tape of these tests is encrypted."""
-
-
 class Site:
     """One gateway on a data folder; `running` starts it, and may be called again and again."""
 
@@ -73,10 +69,9 @@ class Site:
             inventory = Inventory(GEOMETRY, self.vault.places())
             changer = MediumChanger(aws_changer.identity(self.id), inventory, {}, self.vault)
             events = Events(self.id)
-            library = Library(
-                self.vault, changer, {}, ledger, events, shred_in_store=nothing_to_shred
-            )
-            self.life = LifeCycle(library, events, self._shelf(), self.sleep)
+            shelf = self._shelf()
+            library = Library(self.vault, changer, {}, ledger, events, shelf=shelf)
+            self.life = LifeCycle(library, events, shelf, self.sleep)
             await library.take_stock()
             async with self.life.running():
                 yield self

@@ -125,11 +125,10 @@ async def test_what_is_in_the_store_is_no_longer_dirty(tmp_path: Path) -> None:
     async def hold(call: Call) -> None:
         await go_on.wait()
 
-    async with Gateway(config(tmp_path / "data"), objects=store):
-        pass  # It has met the store.
+    async with Gateway(config(tmp_path / "data"), objects=store) as gateway:
+        await loaded(gateway)
     held = Recorded(store, hold)
     async with Gateway(config(tmp_path / "data"), objects=held) as gateway:
-        await loaded(gateway)
         await write(gateway, noise(5 * MIB))
         assert gateway.vault.dirty_bytes > 5 * MIB
         go_on.set()
@@ -240,11 +239,10 @@ async def test_a_gateway_starts_while_the_store_is_away_unless_it_never_met_it(
     with pytest.raises(Exception, match="no answer to check"):
         await Gateway(config(tmp_path / "data"), objects=store).start()
     outage.over.set()
-    async with Gateway(config(tmp_path / "data"), objects=store):
-        pass
-    outage.over.clear()
     async with Gateway(config(tmp_path / "data"), objects=store) as gateway:
         await loaded(gateway)
+    outage.over.clear()
+    async with Gateway(config(tmp_path / "data"), objects=store) as gateway:
         await write(gateway, noise(MIB))
     outage.over.set()
     async with Gateway(config(tmp_path / "data"), objects=store):

@@ -6,7 +6,7 @@ places.  What a crash interrupts is finished at the next start.
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -24,6 +24,7 @@ from pyvtl.gateway.errors import (
 from pyvtl.gateway.ledger import Ledger, TapeRecord
 from pyvtl.gateway.pools import DEFAULT_POOL
 from pyvtl.gateway.states import Happening, Status
+from pyvtl.gateway.tape_shelf import TapeShelf
 from pyvtl.media.inventory import ElementFullError
 from pyvtl.media.vault import Vault
 
@@ -56,16 +57,22 @@ class Wanted:
 
 
 class Creation:
-    """Makes tapes, one request at a time."""
+    """Makes tapes, one request at a time.
 
-    def __init__(self, vault: Vault, changer: MediumChanger, ledger: Ledger) -> None:
-        self._vault, self._changer, self._ledger = vault, changer, ledger
+    With an object store, `shelf`, no barcode is taken that any gateway uses or used there.
+    """
+
+    def __init__(
+        self, vault: Vault, changer: MediumChanger, ledger: Ledger, shelf: TapeShelf | None
+    ) -> None:
+        self._vault, self._changer, self._ledger, self._shelf = vault, changer, ledger, shelf
 
     async def make(self, wanted: Wanted, token: str | None = None) -> list[str]:
         """Make blank tapes in the first free import/export slots; their barcodes.
 
         The same request with the same client token makes nothing more.  Raises
-        InvalidRequestError, BarcodeTakenError, NoFreeSlotError, TokenReusedError.
+        InvalidRequestError, BarcodeTakenError, NoFreeSlotError, TokenReusedError,
+        StoreUnavailableError.
         """
         wanted.check()
         known = await in_thread(self._ledger.made_for, token, wanted.as_text())
@@ -115,16 +122,29 @@ class Creation:
         taken |= self._ledger.tapes().keys()
         try:
             if wanted.barcode is None:
-                return list(islice(made_up(wanted.prefix or "", taken), wanted.count))
+                return await self._made_up(wanted.prefix or "", wanted.count, taken)
             check_barcode(wanted.barcode)
         except BarcodeError as error:
             raise InvalidRequestError(str(error)) from None
-        if wanted.barcode in taken:
+        if wanted.barcode in taken or await self._used_elsewhere([wanted.barcode]):
             raise BarcodeTakenError(
                 f"the barcode {wanted.barcode} is taken: no two tapes ever have the same, not even"
-                " after the first is deleted"
+                " after the first is deleted, and neither have those of two gateways on one store"
             )
         return [wanted.barcode]
+
+    async def _made_up(self, prefix: str, count: int, taken: set[str]) -> list[str]:
+        """BarcodeError once the prefix is used up."""
+        found: list[str] = []
+        while len(found) < count:
+            drawn = list(islice(made_up(prefix, taken), count - len(found)))
+            taken |= set(drawn)
+            used = await self._used_elsewhere(drawn)
+            found += [barcode for barcode in drawn if barcode not in used]
+        return found
+
+    async def _used_elsewhere(self, barcodes: Collection[str]) -> Collection[str]:
+        return () if self._shelf is None else await self._shelf.known(barcodes)
 
     def _check_room(self, barcodes: Sequence[str]) -> None:
         try:

@@ -34,7 +34,6 @@ from pyvtl.gateway.life_cycle import LifeCycle
 from pyvtl.gateway.object_store import (
     agree_once,
     opened_store,
-    shred_in_store,
     told_as_store_errors,
 )
 from pyvtl.gateway.owned import Owned
@@ -285,11 +284,6 @@ class Gateway:
         """How far ahead of what it accepts a drive takes disk space."""
         return min(AT_ONCE.reserve_bytes, self.config.segment_bytes)
 
-    async def _shred_in_store(self, barcode: str) -> None:
-        if self._objects is not None:
-            label = self.vault.label(barcode)
-            await shred_in_store(self._objects, self.gateway_id, label)
-
     async def _seal(self, barcode: str) -> None:
         for bay in self.library.bays.values():
             await bay.seal(barcode)
@@ -305,9 +299,9 @@ class Gateway:
         bays = devices.bays(self.config, self.gateway_id, opened, addresses, self._admission())
         journal = self.changer_types.journal(vault, inventory)
         changer = MediumChanger(self.changer_types.product, inventory, bays, journal)
-        events = Events(self.gateway_id)
-        library = Library(vault, changer, bays, ledger, events, shred_in_store=self._shred_in_store)
-        life = LifeCycle(library, events, self._shelf(vault))
+        events, shelf = Events(self.gateway_id), self._shelf(vault)
+        library = Library(vault, changer, bays, ledger, events, shelf=shelf)
+        life = LifeCycle(library, events, shelf)
         stack.push_async_callback(_close_drives, library)
         await library.take_stock()
         loading = asyncio.create_task(_load_again(changer))

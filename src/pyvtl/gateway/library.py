@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,6 +22,7 @@ from pyvtl.gateway.ledger import Ledger, TapeRecord
 from pyvtl.gateway.pools import DEFAULT_POOL, check_unlocked
 from pyvtl.gateway.states import IN_LIBRARY, READ_ONLY, Happening, Status, after
 from pyvtl.gateway.tape import IDLE, Doing, Tape, tape_of
+from pyvtl.gateway.tape_shelf import TapeShelf
 from pyvtl.media.inventory import (
     ElementFullError,
     ElementType,
@@ -52,22 +53,18 @@ class Library:
         ledger: Ledger,
         events: Events,
         *,
-        shred_in_store: Callable[[str], Awaitable[None]],
+        shelf: TapeShelf | None,
     ) -> None:
-        """`bays` are the drives by element address.
-
-        `shred_in_store` destroys the key of a tape in the object store too, if there is one.
-        """
+        """`bays` are the drives by element address; `shelf` is in the object store, if any."""
         self.changer = changer
-        self._shred_in_store = shred_in_store
         self.bays = bays
         self.ledger = ledger
         self.afterwards: Callable[[str], None] | None = None
         """What is told when a tape was removed here, and does the rest of deleting it."""
         self.doing: Mapping[str, Doing] = {}
-        self._vault = vault
+        self._vault, self._shelf = vault, shelf
         self._events = events
-        self._creation = Creation(vault, changer, ledger)
+        self._creation = Creation(vault, changer, ledger, shelf)
         self._changing = asyncio.Lock()
 
     @property
@@ -111,7 +108,8 @@ class Library:
         """Make blank tapes in the first free import/export slots, all or none.
 
         The pool has to be one.  The same request with the same client token makes nothing more.
-        Raises InvalidRequestError, BarcodeTakenError, NoFreeSlotError, TokenReusedError.
+        Raises InvalidRequestError, BarcodeTakenError, NoFreeSlotError, TokenReusedError, and
+        StoreUnavailableError where no object store tells which barcodes other gateways have.
         """
         wanted = Wanted(size_bytes, prefix, barcode, count, pool, worm, tags or {})
         async with self._changing:
@@ -182,7 +180,8 @@ class Library:
         )
         with told_as_gateway_errors():
             await in_thread(self._vault.shred, barcode)
-        await self._shred_in_store(barcode)
+        if self._shelf is not None:
+            await self._shelf.shred(barcode)
         return await self.show_tape(barcode)
 
     async def recover_tape(self, barcode: str, new: str) -> Tape:

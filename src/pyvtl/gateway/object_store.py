@@ -16,14 +16,12 @@ from pyvtl.cloud.names import gateway_key
 from pyvtl.cloud.objects import ObjectStore, listing
 from pyvtl.cloud.opening import open_store
 from pyvtl.cloud.probe import keeps_conditions
-from pyvtl.cloud.pushing import push_shredding
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.schedule import Rated
 from pyvtl.config.model import StoreSection
-from pyvtl.gateway.errors import GatewayError, StorageError
+from pyvtl.gateway.errors import GatewayError
 from pyvtl.gateway.folder import write_durably
 from pyvtl.store.errors import StoreError
-from pyvtl.store.repository import Label
 
 log = structlog.get_logger()
 
@@ -112,17 +110,6 @@ def _agreed(folder: Path) -> Agreed | None:
             f"{path} cannot be read ({error}): remove it, and start with the store that the"
             " tapes are in"
         ) from None
-
-
-async def shred_in_store(store: ObjectStore, gateway: str, label: Label) -> None:
-    """Destroy the key of a tape in the store.  StorageError where it may be left there."""
-    try:
-        await push_shredding(store, gateway, label)
-    except (ObjectStoreError, RefusedTapeError) as error:
-        raise StorageError(
-            f"the key of tape {label.barcode} is destroyed here, and perhaps not in the object"
-            f" store ({error}): run `pyvtl tape shred {label.barcode}` again until it succeeds"
-        ) from error
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """The archive as a gateway sees it: tapes, pools and requests in the object store."""
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,12 +16,13 @@ from pyvtl.cloud.names import (
     ARCHIVED,
     POOLS,
     gateway_key,
+    head_key,
     pool_key,
     retrieval_key,
     retrieval_prefix,
 )
 from pyvtl.cloud.objects import STANDARD, ObjectStore, listing
-from pyvtl.cloud.pushing import push_deletion, push_tape
+from pyvtl.cloud.pushing import push_deletion, push_shredding, push_tape
 from pyvtl.cloud.refusals import NotArchivedError, RefusedTapeError
 from pyvtl.cloud.retrieving import Retriever, archived_head, claim, set_state
 from pyvtl.cloud.spans import at_once
@@ -41,6 +43,8 @@ from pyvtl.media.vault import Vault
 from pyvtl.store.errors import StoreError
 
 READS_AT_ONCE: Final = 16
+ANSWER_SECONDS: Final = 10
+"""How long who makes a tape waits for the store; nobody else can make one meanwhile."""
 
 
 @contextmanager
@@ -115,6 +119,39 @@ class TapeShelf:
             found = await at_once(jobs, READS_AT_ONCE)
         pools = [PoolRecord(**p.model_dump(exclude={"format"})) for p in found if p is not None]
         return sorted(pools, key=lambda pool: pool.id)
+
+    # Tapes that have, or had, a head
+
+    async def known(self, barcodes: Collection[str]) -> set[str]:
+        """Those of these barcodes that the store has a tape of, or had one, of any gateway."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                with told_by_the_store():
+                    jobs = [partial(self._is_known, barcode) for barcode in barcodes]
+                    known = await at_once(jobs, READS_AT_ONCE)
+        except TimeoutError:
+            raise StoreUnavailableError(
+                f"the object store does not say within {ANSWER_SECONDS} s whether another gateway"
+                f" has the barcode {min(barcodes)}: try again"
+            ) from None
+        return {barcode for barcode, there in zip(barcodes, known, strict=True) if there}
+
+    async def _is_known(self, barcode: str) -> bool:
+        try:
+            await self._store.head(head_key(barcode))
+        except NotFoundError:
+            return False
+        return True
+
+    async def shred(self, barcode: str) -> None:
+        """Destroy the key of a tape in the store.  StorageError where it may be left there."""
+        try:
+            await push_shredding(self._store, self.gateway, self._vault.label(barcode))
+        except (ObjectStoreError, RefusedTapeError) as error:
+            raise StorageError(
+                f"the key of tape {barcode} is destroyed here, and perhaps not in the object store"
+                f" ({error}): run `pyvtl tape shred {barcode}` again until it succeeds"
+            ) from error
 
     # Archived tapes
 
