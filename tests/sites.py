@@ -52,6 +52,7 @@ class Site:
         """`about` is what the vault is opened with."""
         self.folder, self.store, self.sleep, self.about = folder, store, sleep, about
         self.id = secrets.token_hex(4)
+        self.deleted = False
 
     @property
     def library(self) -> Library:
@@ -71,7 +72,9 @@ class Site:
             events = Events(self.id)
             shelf = self._shelf()
             library = Library(self.vault, changer, {}, ledger, events, shelf=shelf)
-            self.life = LifeCycle(library, events, shelf, self.sleep)
+            self.life = LifeCycle(
+                library, events, shelf, self.sleep, is_deleted=lambda: self.deleted
+            )
             await library.take_stock()
             async with self.life.running():
                 yield self

@@ -8,13 +8,12 @@ from pyvtl.api.paging import page
 from pyvtl.api.service import Answer, Asked, Service, of_gateway, present
 from pyvtl.api.tags import as_list, tags_of
 from pyvtl.gateway.changer_type import KINDS
-from pyvtl.gateway.errors import GatewayNotFoundError
-from pyvtl.gateway.information import State
 from pyvtl.gateway.tags import GATEWAY
 
 DRIVE_TYPE: Final = "IBM-ULT3580-TD5"
 GATEWAY_TYPE: Final = "VTL"
-OPERATIONAL: Final = {State.RUNNING: "ACTIVE", State.SHUT_DOWN: "SHUTDOWN"}
+ACTIVE: Final = "ACTIVE"
+"""The only operational state here; the other one of AWS's, DISABLED, is what DisableGateway does."""
 
 
 async def activate_gateway(service: Service, asked: Asked) -> Answer:
@@ -23,20 +22,21 @@ async def activate_gateway(service: Service, asked: Asked) -> Answer:
         "GatewayType": (GATEWAY_TYPE,),
         "TapeDriveType": (DRIVE_TYPE,),
         "MediumChangerType": tuple(KINDS),
-        "GatewayRegion": (service.names.region,),
     }
     for name, values in known.items():
         if name in asked and asked[name] not in values:
             raise invalid_parameter(f"{name} {asked[name]!r} is none of {', '.join(values)}")
-    tags = tags_of(asked)
+    if (region := asked["GatewayRegion"]) != service.names.region:
+        raise invalid_request(
+            "RegionInvalid", f"GatewayRegion {region!r}: this gateway is in {service.names.region}"
+        )
     await service.gateway.activate(
-        asked["ActivationKey"], asked["GatewayName"], asked["GatewayTimezone"]
+        asked["ActivationKey"],
+        asked["GatewayName"],
+        asked["GatewayTimezone"],
+        changer=asked.get("MediumChangerType"),
+        tags=tags_of(asked),
     )
-    before = await service.gateway.life.tags.list(GATEWAY)
-    await service.gateway.life.tags.remove(GATEWAY, before)
-    await service.gateway.life.tags.add(GATEWAY, tags)
-    if "MediumChangerType" in asked:
-        await service.gateway.change_changer(asked["MediumChangerType"])
     return {"GatewayARN": service.names.gateway}
 
 
@@ -58,12 +58,9 @@ async def describe_gateway_information(service: Service, asked: Asked) -> Answer
 
 async def list_gateways(service: Service, asked: Asked) -> Answer:
     """This gateway, unless it is deleted."""
-    try:
-        service.gateway.about.check_active()
-    except GatewayNotFoundError:
+    if service.gateway.about.is_deleted:
         return {"Gateways": []}
-    state = service.gateway.about.information.state
-    row = _common(service) | {"GatewayOperationalState": OPERATIONAL[state]}
+    row = _common(service) | {"GatewayOperationalState": ACTIVE}
     gateways, marker = page([row], asked, lambda gateway: str(gateway["GatewayARN"]))
     return {"Gateways": gateways, **marker}
 

@@ -1,11 +1,13 @@
-"""A gateway that is lost, and the one that looks after what it left in the store."""
+"""The gateways on a store: which are deleted, which are lost, and who looks after what is left."""
+
+from typing import Any
 
 from pyvtl.cloud.documents import GatewayDocument, decode, encode
 from pyvtl.cloud.errors import NotFoundError, PreconditionFailedError, UnavailableError
 from pyvtl.cloud.heads import read_document, read_head
 from pyvtl.cloud.names import GATEWAYS, gateway_key
 from pyvtl.cloud.objects import STANDARD, ObjectStore, Unchanged, listing
-from pyvtl.cloud.refusals import FencedError, RefusedTapeError
+from pyvtl.cloud.refusals import FencedError, NoGatewayError, RefusedTapeError
 from pyvtl.cloud.taking import barcodes
 
 
@@ -20,22 +22,34 @@ async def adopt(store: ObjectStore, gateway: str, lost: str) -> None:
     """
     if lost == gateway:
         raise RefusedAdoptionError(f"gateway {lost} is this one")
-    document, etag = await _read(store, lost)
+    try:
+        document, etag = await _read(store, lost)
+    except NoGatewayError as error:
+        raise RefusedAdoptionError(str(error)) from None
     if document.adopted_by == gateway:
         return
     _check_free(document)
-    adopted = GatewayDocument.model_validate(
-        document.model_dump(exclude={"format"}) | {"adopted_by": gateway}
-    )
-    try:
-        key = gateway_key(lost)
-        await store.put(key, encode(adopted), Unchanged(etag), storage_class=STANDARD)
-    except (PreconditionFailedError, UnavailableError):
-        now, _ = await _read(store, lost)
-        if now.adopted_by is None:
-            raise
-        if now.adopted_by != gateway:
-            _check_free(now)
+    now = await _change(store, document, etag, adopted_by=gateway)
+    if now.adopted_by != gateway:
+        _check_free(now)
+
+
+async def say_deleted(store: ObjectStore, gateway: str, *, deleted: bool) -> None:
+    """Let all who use the store know that a gateway is deleted, or is there again."""
+    document, etag = await _read(store, gateway)
+    if document.deleted is not deleted:
+        await _change(store, document, etag, deleted=deleted)
+
+
+async def check_is_there(store: ObjectStore, gateway: str) -> None:
+    """Raise NoGatewayError unless tapes can be retrieved to a gateway."""
+    document, _ = await _read(store, gateway)
+    if document.adopted_by is not None:
+        raise NoGatewayError(
+            f"gateway {gateway} was taken for lost and adopted by {document.adopted_by}"
+        )
+    if document.deleted:
+        raise NoGatewayError(f"gateway {gateway} is deleted: activate it again first")
 
 
 def _check_free(document: GatewayDocument) -> None:
@@ -46,12 +60,31 @@ def _check_free(document: GatewayDocument) -> None:
         )
 
 
+async def _change(
+    store: ObjectStore, document: GatewayDocument, etag: str, **changes: Any
+) -> GatewayDocument:
+    """The document after the change, or as somebody who was faster has left it.
+
+    Raises what kept it from being changed where nobody was.
+    """
+    changed = GatewayDocument.model_validate(document.model_dump(exclude={"format"}) | changes)
+    key = gateway_key(document.gateway_id)
+    try:
+        await store.put(key, encode(changed), Unchanged(etag), storage_class=STANDARD)
+    except (PreconditionFailedError, UnavailableError):
+        now, _ = await _read(store, document.gateway_id)
+        if all(getattr(now, name) == getattr(document, name) for name in changes):
+            raise
+        return now
+    return changed
+
+
 async def _read(store: ObjectStore, gateway: str) -> tuple[GatewayDocument, str]:
     key = gateway_key(gateway)
     try:
         content = await store.get(key)
     except NotFoundError:
-        raise RefusedAdoptionError(f"the store knows no gateway {gateway}") from None
+        raise NoGatewayError(f"the store knows no gateway {gateway}") from None
     return decode(GatewayDocument, key, content.data), content.info.etag
 
 

@@ -37,14 +37,15 @@ class Repository(Document):
 class GatewayDocument(Document):
     """`gateways/<id>.json`: a gateway that has packs here, and who looks after them if it is lost.
 
-    Format 1 has no `adopted_by`.
+    To one that is `deleted` no tape is retrieved.  Format 1 has no `adopted_by`, 2 no `deleted`.
     """
 
-    newest: ClassVar[int] = 2
-    format: Annotated[int, Field(ge=1)] = 2
+    newest: ClassVar[int] = 3
+    format: Annotated[int, Field(ge=1)] = 3
     gateway_id: GatewayId
     repository_id: Id
     adopted_by: GatewayId | None = None
+    deleted: bool = False
 
 
 class Archive(_Values):

@@ -21,5 +21,9 @@ class DocumentError(RefusedTapeError):
     """A document in the store cannot be used: damaged, or of a later version."""
 
 
+class NoGatewayError(RefusedTapeError):
+    """The store knows no such gateway, or it is lost or deleted."""
+
+
 class NotArchivedError(RefusedTapeError):
     """The tape is not in the archive, or on its way from there to a gateway."""

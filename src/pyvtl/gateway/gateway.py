@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Final, Self
@@ -23,7 +23,7 @@ from pyvtl.gateway.bandwidth import Bandwidth
 from pyvtl.gateway.changer_type import ChangerTypes
 from pyvtl.gateway.chap import Chap
 from pyvtl.gateway.control_socket import listening_socket
-from pyvtl.gateway.errors import told_as_gateway_errors
+from pyvtl.gateway.errors import GatewayError, told_as_gateway_errors
 from pyvtl.gateway.events import Events
 from pyvtl.gateway.figures import StorageFigures, local_figures, store_figures
 from pyvtl.gateway.folder import DataFolder
@@ -48,6 +48,7 @@ from pyvtl.gateway.service import (
 )
 from pyvtl.gateway.states import READ_ONLY
 from pyvtl.gateway.status import LibraryStatus, library_status, store_status
+from pyvtl.gateway.tags import GATEWAY, check_tags
 from pyvtl.gateway.tape_shelf import TapeShelf
 from pyvtl.iscsi.node import PortalAddress
 from pyvtl.media.medium import Medium
@@ -175,11 +176,35 @@ class Gateway:
         async with self.library.standing_still:
             await self.about.delete(len(self.library.barcodes()))
         await self._portals.shut()
+        await self._tell_others()
 
-    async def activate(self, key: str, name: str, zone: str) -> None:
-        """Serve again after a deletion; ActivationKeyError."""
+    async def activate(
+        self,
+        key: str,
+        name: str,
+        zone: str,
+        *,
+        changer: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Serve again after a deletion, with these tags and no others.
+
+        All is refused or nothing: ActivationKeyError, InvalidRequestError, TooManyTagsError.
+        """
+        check_tags(tags or {})
+        self.about.check_activation(key, zone)
+        if changer is not None:
+            await self.change_changer(changer)
+        await self.life.tags.replace(GATEWAY, tags or {})
         await self.about.activate(key, name, zone)
         await self._portals.open()
+        await self._tell_others()
+
+    async def _tell_others(self) -> None:
+        """Of a deletion or its end; if the store does not answer they are told later."""
+        if self.life.shelf is not None:
+            with suppress(GatewayError):
+                await self.life.look_for_requests()
 
     async def change_changer(self, name: str) -> None:
         """Have the changer be another product; DeviceInUseError with an initiator logged in."""
@@ -301,7 +326,7 @@ class Gateway:
         changer = MediumChanger(self.changer_types.product, inventory, bays, journal)
         events, shelf = Events(self.gateway_id), self._shelf(vault)
         library = Library(vault, changer, bays, ledger, events, shelf=shelf)
-        life = LifeCycle(library, events, shelf)
+        life = LifeCycle(library, events, shelf, is_deleted=lambda: self.about.is_deleted)
         stack.push_async_callback(_close_drives, library)
         await library.take_stock()
         loading = asyncio.create_task(_load_again(changer))

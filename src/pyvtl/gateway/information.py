@@ -116,9 +116,14 @@ class About:
             lambda was: replace(was, maintenance=replace(was.maintenance, **wanted))
         )
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether nobody is served, and the management API does not know it."""
+        return self.information.state is State.DELETED
+
     def check_active(self) -> None:
         """GatewayNotFoundError once the gateway is deleted."""
-        if self.information.state is State.DELETED:
+        if self.is_deleted:
             raise GatewayNotFoundError(
                 f"the gateway sgw-{self._gateway_id.upper()} is deleted: activate it again with"
                 f" the key {self.activation_key}"
@@ -142,17 +147,21 @@ class About:
     async def activate(self, key: str, name: str, zone: str) -> None:
         """Be there again after a deletion, with nothing of what was set before.
 
-        Raises ActivationKeyError and InvalidRequestError.
+        Raises as `check_activation`.
         """
+        self.check_activation(key, zone)
+        await self._kept.change(lambda _: Information(name, zone))
+
+    def check_activation(self, key: str, zone: str) -> None:
+        """Raise what keeps it from being activated: ActivationKeyError, InvalidRequestError."""
         time_zone(zone)
-        if self.information.state is not State.DELETED:
+        if not self.is_deleted:
             raise ActivationKeyError(
                 f"gateway sgw-{self._gateway_id.upper()} is active since its first start: only"
                 " one that was deleted is activated"
             )
         if key != self.activation_key:
             raise ActivationKeyError("that is not the key that `pyvtl gateway show` prints")
-        await self._kept.change(lambda _: Information(name, zone))
 
 
 def time_zone(text: str) -> tzinfo:

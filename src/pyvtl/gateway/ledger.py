@@ -266,7 +266,13 @@ class Ledger:
     def tag(self, resource: str, tags: Mapping[str, str]) -> None:
         """Add tags, or replace their values."""
         with self._transaction() as db:
-            db.executemany(PUT_TAG, [(resource, key, value) for key, value in tags.items()])
+            db.executemany(PUT_TAG, [(resource, *tag) for tag in tags.items()])
+
+    def retag(self, resource: str, tags: Mapping[str, str]) -> None:
+        """Have these tags and no others."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM tags WHERE resource=?", (resource,))
+            db.executemany(PUT_TAG, [(resource, *tag) for tag in tags.items()])
 
     def untag(self, resource: str, keys: Collection[str]) -> None:
         """Remove tags; one that is not there is no error."""

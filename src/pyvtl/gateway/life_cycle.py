@@ -6,7 +6,7 @@ the ledger and done by `Works`.  The states and what leads from each to which ar
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -51,14 +51,17 @@ class LifeCycle:
         events: Events,
         shelf: TapeShelf | None,
         sleep: Sleep = asyncio.sleep,
+        *,
+        is_deleted: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`is_deleted` says whether the gateway is: then it retrieves nothing for others."""
         self.library, self.events, self.shelf = library, events, shelf
         self.ledger: Final[Ledger] = library.ledger
         self.pools = Pools(self.ledger, shelf)
         self.tags = Tags(self.ledger, self.pools)
         self.policies = Policies(self.ledger, library, self.pools, events)
         self.works: Works | None = None
-        self._sleep = sleep
+        self._sleep, self._is_deleted = sleep, is_deleted
         self._imported = asyncio.Event()
         if shelf is not None:
             self.works = Works(library, events, self.pools, shelf, sleep)
@@ -261,10 +264,16 @@ class LifeCycle:
             await self._sleep(POLL_SECONDS)
 
     async def look_for_requests(self) -> None:
-        """Take up what other gateways want retrieved here."""
+        """Take up what other gateways want retrieved here, or, when deleted, tell them not to."""
         shelf, works = self._with_store("retrieving")
+        deleted = self._is_deleted()
+        await shelf.say_deleted(deleted=deleted)
         for barcode in await shelf.requests():
             if self.ledger.find(barcode) is None:
+                if deleted:
+                    await shelf.give_back(barcode)
+                    await shelf.answered(barcode)
+                    continue
                 tape = await shelf.show(barcode)
                 if (tape.status, tape.gateway) != (Status.RETRIEVING, shelf.gateway):
                     continue  # It was retrieved and went back, or was cancelled, meanwhile.

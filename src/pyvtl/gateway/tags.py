@@ -39,6 +39,12 @@ class Tags:
         check_tags({**before, **tags})
         await in_thread(self._ledger.tag, resource, tags)
 
+    async def replace(self, resource: str, tags: Mapping[str, str]) -> None:
+        """Have these tags and no others.  Raises as `add`."""
+        check_tags(tags)
+        await self._check_resource(resource)
+        await in_thread(self._ledger.retag, resource, tags)
+
     async def remove(self, resource: str, keys: Collection[str]) -> None:
         """Remove tags; those that are not there are no error."""
         await self._check_resource(resource)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from pyvtl.cloud.adopting import check_is_there, say_deleted
 from pyvtl.cloud.archiving import Archiver, Progress, check_archived
 from pyvtl.cloud.documents import Archive, Head, Pool, encode
 from pyvtl.cloud.errors import NotFoundError, ObjectStoreError
@@ -15,7 +16,6 @@ from pyvtl.cloud.heads import commit_head, nonce, put_once, read_document
 from pyvtl.cloud.names import (
     ARCHIVED,
     POOLS,
-    gateway_key,
     head_key,
     pool_key,
     retrieval_key,
@@ -23,7 +23,7 @@ from pyvtl.cloud.names import (
 )
 from pyvtl.cloud.objects import STANDARD, ObjectStore, listing
 from pyvtl.cloud.pushing import push_deletion, push_shredding, push_tape
-from pyvtl.cloud.refusals import NotArchivedError, RefusedTapeError
+from pyvtl.cloud.refusals import NoGatewayError, NotArchivedError, RefusedTapeError
 from pyvtl.cloud.retrieving import Retriever, archived_head, claim, set_state
 from pyvtl.cloud.spans import at_once
 from pyvtl.cloud.taking import wanted_key, wanted_manifest
@@ -54,6 +54,8 @@ def told_by_the_store() -> Iterator[None]:
         yield
     except NotArchivedError as error:
         raise TapeNotArchivedError(str(error)) from error
+    except NoGatewayError as error:
+        raise OtherGatewayNotFoundError(str(error)) from error
     except ObjectStoreError as error:
         raise StoreUnavailableError(str(error)) from error
     except (RefusedTapeError, MediumError, StoreError, OSError) as error:
@@ -103,7 +105,12 @@ class TapeShelf:
         self._store, self.gateway, self._vault = store, gateway, vault
         self._archiver, self._retriever = Archiver(store, gateway), retriever
 
-    # Pools
+    # Gateways and pools
+
+    async def say_deleted(self, *, deleted: bool) -> None:
+        """Let other gateways know whether this one is deleted, so that they ask it for nothing."""
+        with told_by_the_store():
+            await say_deleted(self._store, self.gateway, deleted=deleted)
 
     async def put_pool(self, pool: PoolRecord) -> None:
         """Have a custom pool in the store, as it is now."""
@@ -222,7 +229,7 @@ class TapeShelf:
         """Have an archived tape be one that a gateway, or this one, retrieves.
 
         Another gateway finds its request the next time it looks.  `again` takes up a claim that
-        may have been made before.  Raises TapeNotArchivedError.
+        may have been made before.  Raises TapeNotArchivedError, OtherGatewayNotFoundError.
         """
         with told_by_the_store():
             if gateway is not None:
@@ -232,12 +239,7 @@ class TapeShelf:
 
     async def _ask(self, barcode: str, gateway: str) -> None:
         check_archived((await archived_head(self._store, barcode)).head)
-        try:
-            await self._store.head(gateway_key(gateway))
-        except NotFoundError:
-            raise OtherGatewayNotFoundError(
-                f"no gateway {gateway} uses this object store: start it with the same store.url"
-            ) from None
+        await check_is_there(self._store, gateway)
         await put_once(self._store, retrieval_key(gateway, barcode), b"\n")
 
     async def requests(self) -> list[str]:

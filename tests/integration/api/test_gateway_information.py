@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from pyvtl.cloud.documents import GatewayDocument
+from pyvtl.cloud.heads import read_document
+from pyvtl.cloud.memory import MemoryStore
+from pyvtl.cloud.names import gateway_key
 from tests.api_client import GATEWAY, GATEWAY_ID, GIB, REGION, Served, serving_api
 from tests.initiator import Changer
 
@@ -113,7 +117,7 @@ async def test_a_gateway_that_is_shut_down_takes_no_logins_until_it_is_started(
         with pytest.raises(ConnectionError):
             await asyncio.to_thread(log_in, api)
         (gateway,) = (await api.call("ListGateways"))["Gateways"]
-        assert gateway["GatewayOperationalState"] == "SHUTDOWN"
+        assert gateway["GatewayOperationalState"] == "ACTIVE"
     async with serving_api(tmp_path) as api:
         told = await api.call("DescribeGatewayInformation", GatewayARN=GATEWAY)
         assert told["GatewayState"] == "SHUTDOWN"
@@ -155,6 +159,45 @@ async def test_a_deleted_gateway_is_gone_until_it_is_activated_again(tmp_path: P
         await asyncio.to_thread(log_in, api)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"Tags": [{"Key": f"k{number}", "Value": ""} for number in range(51)]},
+        {"GatewayTimezone": "Mars"},
+        {"MediumChangerType": "STK-L800"},
+    ],
+)
+async def test_an_activation_that_is_refused_leaves_the_gateway_deleted(
+    api: Served, wrong: dict[str, object]
+) -> None:
+    await api.call("DeleteGateway", GatewayARN=GATEWAY)
+    key = api.gateway.about.activation_key
+    new = {"ActivationKey": key, "GatewayName": "Attic", "GatewayTimezone": "GMT"}
+    refusal = await api.refused("ActivateGateway", **new | {"GatewayRegion": REGION} | wrong)
+    assert refusal[0] == "InvalidParameters"
+    assert await api.call("ListGateways") == {"Gateways": []}
+
+
+async def test_other_gateways_know_of_a_deletion_and_of_its_end(tmp_path: Path) -> None:
+    store = MemoryStore()
+
+    async def deleted() -> bool:
+        document = await read_document(store, GatewayDocument, gateway_key(GATEWAY_ID))
+        return document is not None and document.deleted
+
+    async with serving_api(tmp_path, objects=store) as api:
+        await api.call("DeleteGateway", GatewayARN=GATEWAY)
+        assert await deleted()
+        await api.call(
+            "ActivateGateway",
+            ActivationKey=api.gateway.about.activation_key,
+            GatewayName="Attic",
+            GatewayTimezone="GMT",
+            GatewayRegion=REGION,
+        )
+        assert not await deleted()
+
+
 async def test_an_active_gateway_is_not_activated(api: Served) -> None:
     new = {"GatewayName": "Attic", "GatewayTimezone": "GMT", "GatewayRegion": REGION}
     key = api.gateway.about.activation_key
@@ -162,6 +205,11 @@ async def test_an_active_gateway_is_not_activated(api: Served) -> None:
     assert refusal[0] == "ActivationKeyInvalid"
     kind = await api.refused("ActivateGateway", ActivationKey=key, GatewayType="CACHED", **new)
     assert kind == ("InvalidParameters", "GatewayType 'CACHED' is none of VTL")
+    elsewhere = new | {"GatewayRegion": "eu-west-1"}
+    assert await api.refused("ActivateGateway", ActivationKey=key, **elsewhere) == (
+        "RegionInvalid",
+        f"GatewayRegion 'eu-west-1': this gateway is in {REGION}",
+    )
 
 
 async def test_a_gateway_that_answers_is_not_disabled(api: Served) -> None:
