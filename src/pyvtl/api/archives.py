@@ -4,22 +4,22 @@ from typing import Any, Final
 
 from pyvtl.api.paging import page
 from pyvtl.api.service import Answer, Asked, Service, present
+from pyvtl.gateway.archived_tape import ArchivedTape
 from pyvtl.gateway.errors import TapeNotArchivedError
 from pyvtl.gateway.states import Status
-from pyvtl.gateway.tape_shelf import ArchivedTape
 
 RETRIEVED: Final = frozenset({Status.RETRIEVING.value, Status.RETRIEVED.value})
 
 
 async def describe_tape_archives(service: Service, asked: Asked) -> Answer:
     """All archived tapes, or those that are asked for."""
-    tapes = {tape.barcode: tape for tape in await service.gateway.life.list_archived()}
-    names = dict.fromkeys(service.names.barcode(arn) for arn in asked.get("TapeARNs", ()))
-    if unknown := [name for name in names if name not in tapes]:
-        raise TapeNotArchivedError(f"the archive has no tape {unknown[0]}")
-    chosen = [tapes[name] for name in names] if names else list(tapes.values())
-    told, marker = page(chosen, asked, lambda tape: tape.barcode)
-    return {"TapeArchives": [_archive(service, tape) for tape in told], **marker}
+    life = service.gateway.life
+    names = {service.names.barcode(arn) for arn in asked.get("TapeARNs", ())}
+    told, marker = page(names or await life.archived_barcodes(), asked, str)
+    tapes = await life.list_archived(told)
+    if names and (unknown := set(told).difference(tape.barcode for tape in tapes)):
+        raise TapeNotArchivedError(f"the archive has no tape {min(unknown)}")
+    return {"TapeArchives": [_archive(service, tape) for tape in tapes], **marker}
 
 
 async def retrieve_tape_archive(service: Service, asked: Asked) -> Answer:
@@ -39,15 +39,19 @@ async def delete_tape_archive(service: Service, asked: Asked) -> Answer:
     return {"TapeARN": asked["TapeARN"]}
 
 
+def retrieved_to(service: Service, tape: ArchivedTape) -> str | None:
+    """The ARN of the gateway that has a tape of the archive, or that it is on its way to."""
+    return service.names.gateway_of(tape.gateway) if tape.status in RETRIEVED else None
+
+
 def _archive(service: Service, tape: ArchivedTape) -> dict[str, Any]:
-    retrieved = tape.status in RETRIEVED
     return present(
         TapeARN=service.names.tape(tape.barcode),
         TapeBarcode=tape.barcode,
         TapeCreatedDate=tape.created_at,
         TapeSizeInBytes=tape.size_bytes,
         CompletionTime=tape.archived_at,
-        RetrievedTo=service.names.gateway_of(tape.gateway) if retrieved else None,
+        RetrievedTo=retrieved_to(service, tape),
         TapeStatus=tape.status,
         TapeUsedInBytes=tape.used_bytes,
         PoolId=tape.pool,

@@ -13,7 +13,7 @@ from pyvtl.gateway.tags import GATEWAY
 DRIVE_TYPE: Final = "IBM-ULT3580-TD5"
 GATEWAY_TYPE: Final = "VTL"
 ACTIVE: Final = "ACTIVE"
-"""The only operational state here; the other one of AWS's, DISABLED, is what DisableGateway does."""
+"""The only operational state here; the other one of AWS's is DISABLED, by DisableGateway."""
 
 
 async def activate_gateway(service: Service, asked: Asked) -> Answer:

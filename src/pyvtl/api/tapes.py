@@ -3,15 +3,16 @@
 from datetime import datetime
 from typing import Any, Final
 
+from pyvtl.api.archives import retrieved_to
 from pyvtl.api.errors import invalid_parameter, invalid_request
 from pyvtl.api.paging import page
 from pyvtl.api.service import Answer, Asked, Service, present
 from pyvtl.api.tags import tags_of
+from pyvtl.gateway.archived_tape import ArchivedTape
 from pyvtl.gateway.errors import TapeNotFoundError
 from pyvtl.gateway.pools import DEFAULT_POOL
 from pyvtl.gateway.states import Status
 from pyvtl.gateway.tape import Tape
-from pyvtl.gateway.tape_shelf import ArchivedTape
 
 GIB: Final = 1 << 30
 SMALLEST, LARGEST = 100 * GIB, 15 * 1024 * GIB
@@ -40,27 +41,26 @@ async def create_tape_with_barcode(service: Service, asked: Asked) -> Answer:
 async def describe_tapes(service: Service, asked: Asked) -> Answer:
     """All about the tapes of the library, or about those that are asked for."""
     library = service.gateway.library
+    here = library.barcodes()
     names = [service.names.barcode(arn) for arn in asked.get("TapeARNs", ())]
-    if unknown := [name for name in names if name not in library.barcodes()]:
+    if unknown := [name for name in names if name not in here]:
         raise TapeNotFoundError(f"there is no tape {unknown[0]} in the library")
-    told, marker = page(set(names) or library.barcodes(), asked, str)
+    told, marker = page(set(names) or here, asked, str)
     tapes = await library.list_tapes(told)
     return {"Tapes": [_described(service, tape) for tape in tapes], **marker}
 
 
 async def list_tapes(service: Service, asked: Asked) -> Answer:
     """The tapes of library and archive in short, or those of the ones asked for that there are."""
+    library, life = service.gateway.library, service.gateway.life
+    names = {service.names.barcode(arn) for arn in asked.get("TapeARNs", ())}
     # The library first: what leaves it for the archive in between is found in both, not in none.
-    here = {tape.barcode: tape for tape in await service.gateway.library.list_tapes()}
-    archived = {tape.barcode: tape for tape in await service.gateway.life.list_archived()}
-    wanted = {service.names.barcode(arn) for arn in asked.get("TapeARNs", ())}
-    names = {*here, *archived}
-    told, marker = page(names & wanted if wanted else names, asked, str)
-    rows = [
-        _listed(service, here[name]) if name in here else _listed_archived(service, archived[name])
-        for name in told
-    ]
-    return {"TapeInfos": rows, **marker}
+    told, marker = page(names or library.barcodes() | await life.archived_barcodes(), asked, str)
+    here = await library.list_tapes(library.barcodes().intersection(told))
+    rows = {tape.barcode: _listed(service, tape) for tape in here}
+    archived = await life.list_archived(name for name in told if name not in rows)
+    rows |= {tape.barcode: _listed_archived(service, tape) for tape in archived}
+    return {"TapeInfos": [rows[name] for name in told if name in rows], **marker}
 
 
 async def delete_tape(service: Service, asked: Asked) -> Answer:
@@ -151,6 +151,7 @@ def _listed_archived(service: Service, tape: ArchivedTape) -> dict[str, Any]:
         TapeBarcode=tape.barcode,
         TapeSizeInBytes=tape.size_bytes,
         TapeStatus=tape.status,
+        GatewayARN=retrieved_to(service, tape),
         PoolId=tape.pool,
         RetentionStartDate=tape.retention_started_at,
         PoolEntryDate=tape.pool_entered_at,

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from pyvtl.gateway.archived_tape import ArchivedTape
 from pyvtl.gateway.errors import InvalidRequestError
 from pyvtl.gateway.ledger import PoolRecord, Rule
 from pyvtl.gateway.life_cycle import LifeCycle
 from pyvtl.gateway.tape import Tape
-from pyvtl.gateway.tape_shelf import ArchivedTape
 
 TAPE = TypeAdapter(Tape)
 ARCHIVED_TAPE = TypeAdapter(ArchivedTape)

@@ -72,6 +72,11 @@ class TapeRecord:
     used_bytes: int = 0
     archived: bool = False
 
+    @property
+    def is_of_archive(self) -> bool:
+        """Whether it is in the archive alone: this gateway lets go of it, or deletes it there."""
+        return self.status is Status.ARCHIVED or (self.status is Status.DELETING and self.archived)
+
 
 @dataclass(frozen=True, slots=True)
 class PoolRecord:
@@ -263,23 +268,11 @@ class Ledger:
         rows = self._query("SELECT key, value FROM tags WHERE resource=? ORDER BY key", resource)
         return dict(rows)
 
-    def tag(self, resource: str, tags: Mapping[str, str]) -> None:
-        """Add tags, or replace their values."""
-        with self._transaction() as db:
-            db.executemany(PUT_TAG, [(resource, *tag) for tag in tags.items()])
-
     def retag(self, resource: str, tags: Mapping[str, str]) -> None:
         """Have these tags and no others."""
         with self._transaction() as db:
             db.execute("DELETE FROM tags WHERE resource=?", (resource,))
             db.executemany(PUT_TAG, [(resource, *tag) for tag in tags.items()])
-
-    def untag(self, resource: str, keys: Collection[str]) -> None:
-        """Remove tags; one that is not there is no error."""
-        with self._transaction() as db:
-            db.executemany(
-                "DELETE FROM tags WHERE resource=? AND key=?", [(resource, key) for key in keys]
-            )
 
     # SQLite
 

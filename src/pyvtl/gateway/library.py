@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -72,15 +72,18 @@ class Library:
         return self.changer.inventory.geometry
 
     async def list_tapes(self, barcodes: Iterable[str] | None = None) -> list[Tape]:
-        """All tapes, or those of the named that there are, by barcode."""
+        """All tapes, or those of the named that there are, by barcode.
+
+        Also those that are in the archive, as long as there is something to do for them here.
+        """
         found = {v.barcode: v for v in await in_thread(self._vault.volumes)}
         records = self.ledger.tapes()
         names = records if barcodes is None else records.keys() & set(barcodes)
         return [self._tape(records[name], found.get(name)) for name in sorted(names)]
 
-    def barcodes(self) -> Collection[str]:
-        """The barcodes of all tapes that `list_tapes` lists."""
-        return self.ledger.tapes().keys()
+    def barcodes(self) -> set[str]:
+        """The barcodes of all tapes but those that are in the archive alone."""
+        return {name for name, tape in self.ledger.tapes().items() if not tape.is_of_archive}
 
     @property
     def standing_still(self) -> asyncio.Lock:

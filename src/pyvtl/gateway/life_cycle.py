@@ -6,13 +6,14 @@ the ledger and done by `Works`.  The states and what leads from each to which ar
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import structlog
 
 from pyvtl.cloud.threads import in_thread
+from pyvtl.gateway.archived_tape import ArchivedTape
 from pyvtl.gateway.errors import (
     GatewayError,
     NoStoreError,
@@ -29,11 +30,13 @@ from pyvtl.gateway.pools import Pools, check_unlocked
 from pyvtl.gateway.states import Happening, Status, after
 from pyvtl.gateway.tags import Tags
 from pyvtl.gateway.tape import Tape
-from pyvtl.gateway.tape_shelf import ArchivedTape, TapeShelf
+from pyvtl.gateway.tape_shelf import TapeShelf
 from pyvtl.gateway.works import Sleep, Works
 
 log = structlog.get_logger()
 
+LET_GO_SECONDS: Final = 10.0
+"""How long a request waits for what is left here of the tape that it names."""
 POLL_SECONDS: Final = 30.0
 """How often to look for tapes that other gateways want retrieved here."""
 
@@ -58,7 +61,7 @@ class LifeCycle:
         self.library, self.events, self.shelf = library, events, shelf
         self.ledger: Final[Ledger] = library.ledger
         self.pools = Pools(self.ledger, shelf)
-        self.tags = Tags(self.ledger, self.pools)
+        self.tags = Tags(self.ledger, self.pools, shelf, self._let_go)
         self.policies = Policies(self.ledger, library, self.pools, events)
         self.works: Works | None = None
         self._sleep, self._is_deleted = sleep, is_deleted
@@ -123,9 +126,16 @@ class LifeCycle:
         self.library.tell([barcode])
         return await self.library.show_tape(barcode)
 
-    async def list_archived(self) -> list[ArchivedTape]:
-        """All tapes that the archive has, of all gateways, by barcode; none without a store."""
-        return [] if self.shelf is None else await self.shelf.tapes()
+    async def archived_barcodes(self) -> set[str]:
+        """The barcodes of tapes that the archive may have; none without a store."""
+        return set() if self.shelf is None else await self.shelf.barcodes()
+
+    async def list_archived(self, barcodes: Iterable[str] | None = None) -> list[ArchivedTape]:
+        """All tapes that the archive has, of all gateways, by barcode; none without a store.
+
+        Or those of the named that it has.
+        """
+        return [] if self.shelf is None else await self.shelf.tapes(barcodes)
 
     async def show_archived(self, barcode: str) -> ArchivedTape:
         """One tape of the archive.  Raises NoStoreError, TapeNotArchivedError."""
@@ -143,6 +153,7 @@ class LifeCycle:
         if gateway not in (None, shelf.gateway):
             await shelf.claim(barcode, gateway)
             return
+        await self._let_go(barcode)
         self._refuse_known(barcode)
         self.library.check_room(barcode)
         try:
@@ -173,6 +184,7 @@ class LifeCycle:
         Raises NoStoreError, TapeNotArchivedError, TapeRetrievedError, RetentionLockedError.
         """
         shelf, works = self._with_store("an archive")
+        await self._let_go(barcode)
         tape = await shelf.show(barcode)
         if tape.status != Status.ARCHIVED:
             raise TapeRetrievedError(
@@ -191,22 +203,21 @@ class LifeCycle:
     ) -> None:
         """Put a tape into another pool, whose lock counts from when it is, or will be, archived.
 
-        Raises PoolNotFoundError, TapeNotArchivedError, WrongStatusError, RetentionLockedError,
-        PoolChangeError.
+        Raises PoolNotFoundError, TapeNotFoundError, TapeNotArchivedError, WrongStatusError,
+        RetentionLockedError, PoolChangeError.
         """
         pool = await self.pools.active(pool_id)
-        record = self.ledger.find(barcode)
-        if record is None:
-            shelf, _ = self._with_store("an archive")
-            await shelf.assign(barcode, pool, bypass=bypass_governance)
-        elif record.status is Status.AVAILABLE:
-            entered = {"pool": pool.id, "pool_entered_at": int(time.time())}
-            await in_thread(self.ledger.amend, barcode, **entered)
-        else:
+        await self._let_go(barcode)
+        if self.shelf is not None and self.ledger.find(barcode) is None:
+            await self.shelf.assign(barcode, pool, bypass=bypass_governance)
+            return
+        if (status := self.ledger.tape(barcode).status) is not Status.AVAILABLE:
             raise WrongStatusError(
-                f"tape {barcode} is {record.status}: only one that is AVAILABLE or ARCHIVED can be"
+                f"tape {barcode} is {status}: only one that is AVAILABLE or ARCHIVED can be"
                 " assigned to a pool"
             )
+        entered = {"pool": pool.id, "pool_entered_at": int(time.time())}
+        await in_thread(self.ledger.amend, barcode, **entered)
 
     # Steps of the above
 
@@ -214,6 +225,18 @@ class LifeCycle:
         if self.shelf is None or self.works is None:
             raise NoStoreError(f"{what} needs an object store: set store.url, and start again")
         return self.shelf, self.works
+
+    async def _let_go(self, barcode: str) -> None:
+        """Wait, but not for long, while this gateway lets go of a tape that is in the archive."""
+        record = self.ledger.find(barcode)
+        if record is None or self.shelf is None or self.works is None:
+            return
+        if record.status is Status.ARCHIVED or (
+            record.status is Status.ARCHIVING and await self.shelf.is_archived(barcode)
+        ):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LET_GO_SECONDS):
+                    await self.works.settled(barcode)
 
     def _refuse_known(self, barcode: str) -> None:
         """A tape that this gateway has to do with is in no other state than that."""

@@ -102,7 +102,7 @@ class Pools:
             await self._shelf.put_pool(pool)
         await in_thread(self._ledger.put_pools, [pool])
         if tags:
-            await in_thread(self._ledger.tag, f"pool/{pool.id}", tags)
+            await in_thread(self._ledger.retag, f"pool/{pool.id}", tags)
         return pool
 
     async def delete(self, pool_id: str) -> None:

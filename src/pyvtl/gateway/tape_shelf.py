@@ -2,17 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from pyvtl.cloud.adopting import check_is_there, say_deleted
 from pyvtl.cloud.archiving import Archiver, Progress, check_archived
-from pyvtl.cloud.documents import Archive, Head, Pool, encode
+from pyvtl.cloud.documents import Head, Pool, encode
 from pyvtl.cloud.errors import NotFoundError, ObjectStoreError
-from pyvtl.cloud.heads import commit_head, nonce, put_once, read_document
+from pyvtl.cloud.heads import (
+    HeldHead,
+    although_it_moves,
+    commit_head,
+    nonce,
+    put_once,
+    read_document,
+)
 from pyvtl.cloud.names import (
     ARCHIVED,
     POOLS,
@@ -29,6 +35,7 @@ from pyvtl.cloud.spans import at_once
 from pyvtl.cloud.taking import wanted_key, wanted_manifest
 from pyvtl.cloud.threads import in_thread
 from pyvtl.cloud.turns import Turns
+from pyvtl.gateway.archived_tape import ArchivedTape, archive_of_tape, archived_tape
 from pyvtl.gateway.errors import (
     OtherGatewayNotFoundError,
     StorageError,
@@ -60,30 +67,6 @@ def told_by_the_store() -> Iterator[None]:
         raise StoreUnavailableError(str(error)) from error
     except (RefusedTapeError, MediumError, StoreError, OSError) as error:
         raise StorageError(str(error)) from error
-
-
-@dataclass(frozen=True, slots=True)
-class ArchivedTape:
-    """A tape that the archive has.  Sizes in bytes, times in seconds since 1970.
-
-    `gateway` is the one that archived it, or that it is retrieved to.
-    """
-
-    barcode: str
-    status: str
-    gateway: str
-    size_bytes: int
-    used_bytes: int
-    created_at: int
-    archived_at: int
-    worm: bool
-    pool: str
-    storage_class: str
-    pool_entered_at: int | None
-    retention_started_at: int | None
-    retention_lock: str
-    locked_until: int | None
-    tags: dict[str, str]
 
 
 class TapeShelf:
@@ -162,25 +145,38 @@ class TapeShelf:
 
     # Archived tapes
 
-    async def tapes(self) -> list[ArchivedTape]:
-        """All tapes that the archive has, by barcode, also those that are retrieved."""
+    async def barcodes(self) -> set[str]:
+        """All tapes that the archive may have, of which the head says whether it has."""
         with told_by_the_store():
             keys = [entry.key async for entry in listing(self._store, ARCHIVED)]
-            barcodes = sorted(key.removeprefix(ARCHIVED) for key in keys)
-            jobs = [partial(self._find, barcode) for barcode in barcodes]
-            found = await at_once(jobs, READS_AT_ONCE)
-            return [tape for tape in found if tape is not None]
+        return {key.removeprefix(ARCHIVED) for key in keys}
+
+    async def tapes(self, barcodes: Iterable[str] | None = None) -> list[ArchivedTape]:
+        """All tapes that the archive has, or those of the named, also those that are retrieved.
+
+        By barcode.  It takes a request to the store for each of them.
+        """
+        names = sorted(await self.barcodes() if barcodes is None else barcodes)
+        with told_by_the_store():
+            found = await at_once([partial(self._find, name) for name in names], READS_AT_ONCE)
+        return [tape for tape in found if tape is not None]
 
     async def _find(self, barcode: str) -> ArchivedTape | None:
         try:
-            return _tape((await archived_head(self._store, barcode)).head)
+            return archived_tape((await archived_head(self._store, barcode)).head)
         except NotArchivedError:
             return None
 
     async def show(self, barcode: str) -> ArchivedTape:
         """One tape; TapeNotArchivedError."""
         with told_by_the_store():
-            return _tape((await archived_head(self._store, barcode)).head)
+            return archived_tape((await archived_head(self._store, barcode)).head)
+
+    async def is_archived(self, barcode: str) -> bool:
+        """Whether a tape is in the archive, and in no library."""
+        with told_by_the_store():
+            tape = await self._find(barcode)
+        return tape is not None and tape.status == Status.ARCHIVED
 
     async def assign(self, barcode: str, pool: PoolRecord, *, bypass: bool) -> None:
         """Have an archived tape in another pool, under its lock from now on.
@@ -196,17 +192,37 @@ class TapeShelf:
             lock = about.retention_lock
             check_unlocked(barcode, lock, about.locked_until, now, bypass=bypass)
             check_class_change(barcode, about.storage_class, pool)
-            about = about.model_copy(
-                update={
-                    "pool": pool.id,
-                    "pool_entered_at": now,
-                    "retention_started_at": now if lock_end(pool, now) is not None else None,
-                    "retention_lock": pool.retention_lock,
-                    "locked_until": lock_end(pool, now),
-                }
+            await self._amend(
+                held,
+                pool=pool.id,
+                pool_entered_at=now,
+                retention_started_at=now if lock_end(pool, now) is not None else None,
+                retention_lock=pool.retention_lock,
+                locked_until=lock_end(pool, now),
             )
-            head = held.head.model_copy(update={"archive": about, "nonce": nonce()})
-            await commit_head(self._store, head, held)
+
+    async def retag(
+        self, barcode: str, change: Callable[[Mapping[str, str]], Mapping[str, str]]
+    ) -> None:
+        """Change the tags of an archived tape; TapeNotArchivedError, or what `change` raises."""
+
+        async def attempt() -> None:
+            held = await archived_head(self._store, barcode)
+            check_archived(held.head)
+            assert held.head.archive is not None, "archived_head sees to it"
+            before = held.head.archive.tags
+            if (after := change(before)) != before:
+                await self._amend(held, tags=dict(after))
+
+        with told_by_the_store():
+            await although_it_moves(attempt)
+
+    async def _amend(self, held: HeldHead, **changes: object) -> None:
+        """Change what the head of an archived tape tells of it."""
+        assert held.head.archive is not None, "archived_head sees to it"
+        about = held.head.archive.model_copy(update=changes)
+        head = held.head.model_copy(update={"archive": about, "nonce": nonce()})
+        await commit_head(self._store, head, held)
 
     async def delete(self, record: TapeRecord) -> None:
         """Delete an archived tape; the lock that the record has of it has been looked at.
@@ -235,7 +251,7 @@ class TapeShelf:
             if gateway is not None:
                 await self._ask(barcode, gateway)
             owner = gateway or self.gateway
-            return _tape(await claim(self._store, barcode, owner, again=again))
+            return archived_tape(await claim(self._store, barcode, owner, again=again))
 
     async def _ask(self, barcode: str, gateway: str) -> None:
         check_archived((await archived_head(self._store, barcode)).head)
@@ -277,7 +293,7 @@ class TapeShelf:
         """Have a tape in the archive, all of which the store has, or that came from there."""
         with told_by_the_store():
             held = await self._archiver.owned(record.barcode)
-            about = _about(record, pool, used_bytes, tags, held.head.archive)
+            about = archive_of_tape(record, pool, used_bytes, tags, held.head.archive)
             await self._archiver.archive(record.barcode, about, progress)
 
     async def came_from_archive(self, barcode: str) -> bool:
@@ -320,55 +336,3 @@ class TapeShelf:
                 if label.barcode == barcode and label.deleted:
                     await push_deletion(self._store, self.gateway, label, self._vault.needed)
                     await in_thread(self._vault.uploads.forget, barcode)
-
-
-def _about(
-    record: TapeRecord,
-    pool: PoolRecord,
-    used_bytes: int,
-    tags: dict[str, str],
-    before: Archive | None,
-) -> Archive:
-    """What the head tells of a tape; the lock of one that was archived before goes on."""
-    now = int(time.time())
-    locked = lock_end(pool, now)
-    about = Archive(
-        archived_at=now,
-        capacity_bytes=record.capacity_bytes,
-        used_bytes=used_bytes,
-        created_at=record.created_at,
-        worm=record.worm,
-        pool=pool.id,
-        storage_class=pool.storage_class,
-        pool_entered_at=record.pool_entered_at,
-        retention_started_at=now if locked is not None else None,
-        retention_lock=pool.retention_lock,
-        locked_until=locked,
-        tags=tags,
-    )
-    if before is None:
-        return about
-    kept = ("pool", "storage_class", "retention_started_at", "retention_lock", "locked_until")
-    return about.model_copy(update={name: getattr(before, name) for name in kept})
-
-
-def _tape(head: Head) -> ArchivedTape:
-    about = head.archive
-    assert about is not None, "archived_head sees to it"
-    return ArchivedTape(
-        barcode=head.barcode,
-        status=Status[head.state.upper()].value,
-        gateway=head.owner,
-        size_bytes=about.capacity_bytes,
-        used_bytes=about.used_bytes,
-        created_at=about.created_at,
-        archived_at=about.archived_at,
-        worm=about.worm,
-        pool=about.pool,
-        storage_class=about.storage_class,
-        pool_entered_at=about.pool_entered_at,
-        retention_started_at=about.retention_started_at,
-        retention_lock=about.retention_lock,
-        locked_until=about.locked_until,
-        tags=dict(about.tags),
-    )

@@ -6,6 +6,7 @@ from what the ledger, the object store and the data folder say.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -150,16 +151,24 @@ class Works:
         tape = await self._library.show_tape(barcode)
         progress = partial(self._progress, barcode)
         await self._shelf.archive(record, pool, tape.used_bytes, tags, progress)
+        await self._keep_tags(barcode)
         await self._move(barcode, Happening.ARCHIVED, archived=False)
 
     async def _let_go(self, record: TapeRecord) -> None:
         """ARCHIVED: nothing of it stays here, and it is nobody's."""
         if record.archived:  # Else what the store says may be a claim for this gateway already.
             await self._shelf.give_back(record.barcode)
+            await self._keep_tags(record.barcode)
             await in_thread(self._ledger.amend, record.barcode, archived=False)
         await self._shelf.drop(record.barcode)
         await self._library.drop_volume(record.barcode)
         await in_thread(self._ledger.forget, record.barcode)
+
+    async def _keep_tags(self, barcode: str) -> None:
+        """Have the archive know the tags that a tape has by now."""
+        tags = await in_thread(self._ledger.tags, f"tape/{barcode}")
+        with suppress(TapeNotArchivedError):  # Somebody retrieves it already.
+            await self._shelf.retag(barcode, lambda _: tags)
 
     async def _retrieve(self, record: TapeRecord) -> None:
         """RETRIEVING: have all of it here, read-only."""

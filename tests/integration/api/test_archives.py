@@ -9,6 +9,8 @@ import pytest
 
 from pyvtl.cloud.memory import MemoryStore
 from tests.api_client import ARN, GATEWAY, GIB, Served, serving_api
+from tests.faulty_store import Recorded
+from tests.sites import Site
 
 BARCODE = "TAPE0001"
 TAPE = f"{ARN}:tape/{BARCODE}"
@@ -22,22 +24,22 @@ async def api(tmp_path: Path) -> AsyncIterator[Served]:
         yield served
 
 
-async def archived(api: Served, **more: object) -> None:
+async def archived(api: Served, barcode: str = BARCODE, **more: object) -> None:
     """A tape that was made and archived."""
     await api.call(
         "CreateTapeWithBarcode",
         GatewayARN=GATEWAY,
         TapeSizeInBytes=100 * GIB,
-        TapeBarcode=BARCODE,
+        TapeBarcode=barcode,
         **more,
     )
-    await api.gateway.life.archive(BARCODE)
-    await settled(api)
+    await api.gateway.life.archive(barcode)
+    await settled(api, barcode)
 
 
-async def settled(api: Served) -> None:
+async def settled(api: Served, barcode: str = BARCODE) -> None:
     assert api.gateway.life.works is not None
-    await api.gateway.life.works.settled(BARCODE)
+    await api.gateway.life.works.settled(barcode)
 
 
 async def archive(api: Served) -> dict[str, Any]:
@@ -141,6 +143,82 @@ async def test_a_lock_keeps_the_archive_and_governance_can_be_bypassed(
         assert (await api.refused("DeleteTapeArchive", **bypassing))[0] == "UnauthorizedOperation"
 
 
+async def test_an_archived_tape_has_the_tags_that_it_had_and_can_be_given_others(
+    api: Served,
+) -> None:
+    async def tags() -> list[dict[str, str]]:
+        told = await api.call("ListTagsForResource", ResourceARN=TAPE)
+        return list(told["Tags"])
+
+    await archived(api, Tags=[{"Key": "site", "Value": "here"}])
+    assert await tags() == [{"Key": "site", "Value": "here"}]
+    new = [{"Key": "site", "Value": "there"}, {"Key": "rack", "Value": "1"}]
+    await api.call("AddTagsToResource", ResourceARN=TAPE, Tags=new)
+    assert await tags() == [{"Key": "rack", "Value": "1"}, {"Key": "site", "Value": "there"}]
+    await api.call("RemoveTagsFromResource", ResourceARN=TAPE, TagKeys=["rack"])
+    many = [{"Key": f"k{number}", "Value": ""} for number in range(50)]
+    refusal = await api.refused("AddTagsToResource", ResourceARN=TAPE, Tags=many)
+    assert refusal == ("InvalidParameters", "51 tags: 50 at most; remove some first")
+    await api.call("RetrieveTapeArchive", TapeARN=TAPE, GatewayARN=GATEWAY)
+    await settled(api)
+    assert await tags() == [{"Key": "site", "Value": "there"}]
+
+
+async def test_a_tape_that_is_retrieved_elsewhere_is_listed_as_that_gateways(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore()
+    other = Site(tmp_path / "other", store)
+    async with serving_api(tmp_path / "data", objects=store) as api, other.running():
+        await archived(api)
+        await other.life.retrieve(BARCODE)
+        await other.settled(BARCODE)
+        (told,) = (await api.call("ListTapes"))["TapeInfos"]
+        owner = GATEWAY.replace("12A3456B", other.id.upper())
+        assert (told["TapeStatus"], told["GatewayARN"]) == ("RETRIEVED", owner)
+        code, message = await api.refused(
+            "AddTagsToResource", ResourceARN=TAPE, Tags=[{"Key": "site", "Value": "here"}]
+        )
+        assert (code, message) == (
+            "TapeCartridgeNotFound",
+            f"tape {BARCODE} is retrieved by gateway {other.id}",
+        )
+
+
+@pytest.mark.parametrize(
+    ("operation", "members", "heads"),
+    [
+        ("DescribeTapeArchives", {"Limit": 2}, 2),
+        ("DescribeTapeArchives", {"TapeARNs": [TAPE]}, 1),
+        ("ListTapes", {"Limit": 2}, 2),
+        ("ListTapes", {"TapeARNs": [TAPE]}, 1),
+    ],
+)
+async def test_a_page_takes_the_heads_that_it_tells_of(
+    tmp_path: Path, operation: str, members: dict[str, object], heads: int
+) -> None:
+    store = Recorded(MemoryStore())
+    async with serving_api(tmp_path / "data", objects=store) as api:
+        for barcode in (BARCODE, "TAPE0002", "TAPE0003", "TAPE0004"):
+            await archived(api, barcode)
+        store.made.clear()
+        await api.call(operation, **members)
+        read = [call for call in store.made if call.subject.startswith("tapes/")]
+        assert [call.operation for call in read] == ["get"] * heads
+
+
+async def test_a_tape_that_is_in_the_archive_alone_is_none_of_the_library(api: Served) -> None:
+    await archived(api)
+    assert api.gateway.life.shelf is not None
+    async with api.gateway.life.shelf.turns.turn(BARCODE):  # Nothing is done for it meanwhile.
+        await api.call("DeleteTapeArchive", TapeARN=TAPE)
+        assert api.gateway.library.ledger.tape(BARCODE).status == "DELETING"
+        assert await api.call("DescribeTapes", GatewayARN=GATEWAY) == {"Tapes": []}
+        (told,) = (await api.call("ListTapes"))["TapeInfos"]
+        assert (told["TapeStatus"], "GatewayARN" in told) == ("ARCHIVED", False)
+        await api.call("DeleteGateway", GatewayARN=GATEWAY)
+
+
 async def test_assign_tape_pool(api: Served) -> None:
     await archived(api)
     moved = {"TapeARN": TAPE, "PoolId": await pool(api)}
@@ -164,6 +242,14 @@ async def test_an_archive_needs_an_object_store(
     async with serving_api(tmp_path / "alone") as alone:
         code, message = await alone.refused(operation, **members)
         assert (code, "set store.url" in message) == ("NotSupported", True)
+
+
+async def test_without_an_object_store_a_tape_that_is_not_here_is_nowhere(
+    tmp_path: Path,
+) -> None:
+    async with serving_api(tmp_path / "alone") as alone:
+        refusal = await alone.refused("AssignTapePool", TapeARN=TAPE, PoolId="DEEP_ARCHIVE")
+        assert refusal == ("TapeCartridgeNotFound", f"there is no tape {BARCODE}")
 
 
 @pytest.mark.parametrize(

@@ -182,9 +182,14 @@ async def test_tags_that_cannot_be(api: Served, tags: list[dict[str, str]]) -> N
 
 
 @pytest.mark.parametrize(
-    "arn",
-    [f"{ARN}:tape/NOTHERE1", f"{ARN}:tapepool/pool-nowhere", GATEWAY + "X", "x" * 60],
+    ("arn", "code"),
+    [
+        (f"{ARN}:tape/NOTHERE1", "TapeCartridgeNotFound"),
+        (f"{ARN}:tapepool/pool-nowhere", "InvalidParameters"),
+        (GATEWAY + "X", "InvalidParameters"),
+        ("x" * 60, "InvalidParameters"),
+    ],
 )
-async def test_what_is_not_there_has_no_tags(api: Served, arn: str) -> None:
+async def test_what_is_not_there_has_no_tags(api: Served, arn: str, code: str) -> None:
     refusal = await api.refused("ListTagsForResource", ResourceARN=arn)
-    assert refusal[0] == "InvalidParameters"
+    assert refusal[0] == code

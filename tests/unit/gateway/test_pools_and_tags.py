@@ -13,6 +13,7 @@ from pyvtl.gateway.errors import (
     PoolNotFoundError,
     RetentionLockedError,
     TagsNotFoundError,
+    TapeNotFoundError,
     TooManyTagsError,
 )
 from pyvtl.gateway.ledger import Ledger, PoolRecord, Rule, TapeRecord
@@ -127,7 +128,7 @@ async def test_tags_are_added_changed_and_removed(pools: Pools, ledger: Ledger) 
 
 async def test_what_has_no_tags(pools: Pools, ledger: Ledger) -> None:
     tags = Tags(ledger, pools)
-    with pytest.raises(TagsNotFoundError, match="there is no tape NOTHERE1"):
+    with pytest.raises(TapeNotFoundError, match="there is no tape NOTHERE1"):
         await tags.list("tape/NOTHERE1")
     with pytest.raises(PoolNotFoundError):
         await tags.list("pool/pool-0")
