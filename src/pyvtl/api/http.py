@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from botocore.model import Shape
 
 from pyvtl.api.errors import INTERNAL, TOO_LARGE, ApiError, refused
 from pyvtl.api.model import operation_model, target_prefix
@@ -61,7 +62,7 @@ class Api:
         body = await self._verified(request)
         row = OPERATIONS.find(_operation_name(request))
         model = operation_model(row.name)
-        asked = validated(model.input_shape, _decoded(body))
+        asked = _decoded(model.input_shape, body)
         output = await run(row, self._service, asked)
         log.debug("api.answered", operation=row.name)
         return _response(output)
@@ -139,10 +140,15 @@ def _operation_name(request: web.Request) -> str:
     return name
 
 
-def _decoded(body: bytes) -> Any:
+def _decoded(shape: Shape, body: bytes) -> Mapping[str, Any]:
+    """The input of an operation; ApiError."""
     try:
-        return json.loads(body or b"{}", parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        value = json.loads(body or b"{}", parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False).encode()  # Half of a surrogate pair is no text.
+        return validated(shape, value)
+    except RecursionError:
+        raise ApiError("SerializationException", "the body is nested too deeply") from None
+    except ValueError as error:
         raise ApiError("SerializationException", f"the body is no JSON: {error}") from None
 
 

@@ -6,8 +6,10 @@ What is signed is put together again by botocore's own signer, from what has arr
 import hmac
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import Any, Final, NoReturn
 
@@ -83,10 +85,9 @@ def claimed(keys: Keys, headers: Mapping[str, str], now: datetime) -> Claim:
 
     Raises ApiError.  `now` is in UTC.
     """
+    _check_text(headers)
     match = _authorization(headers)
-    time = headers.get("X-Amz-Date")
-    if time is None:
-        _incomplete("Authorization header requires existence of an 'X-Amz-Date' header.")
+    time = _time(headers)
     key, date, *scope = (match["credential"].split("/") + [""] * SCOPE_PARTS)[:SCOPE_PARTS]
     if not hmac.compare_digest(key.encode(), keys.access_key_id.encode()):
         raise ApiError(
@@ -116,12 +117,12 @@ def verify(keys: Keys, claim: Claim, arrived: Arrived) -> None:
 
 
 def _signature(keys: Keys, claim: Claim, request: Any) -> str:
-    """What the signature has to be; none for headers that are not text."""
+    """What the signature has to be; none for what nobody signs, as a Host that is no host."""
     request.context["timestamp"] = claim.time
     signer = _Signer(keys, claim.signed_headers)
     try:
         text = signer.string_to_sign(request, signer.canonical_request(request))
-    except UnicodeError:
+    except ValueError:
         return ""
     return str(signer.signature(text, request))
 
@@ -137,6 +138,32 @@ def _authorization(headers: Mapping[str, str]) -> re.Match[str]:
             " 'Signature' parameters."
         )
     return match
+
+
+def _time(headers: Mapping[str, str]) -> str:
+    """When a request was signed, as X-Amz-Date has it; Date counts where that is missing."""
+    if (time := headers.get("X-Amz-Date")) is not None:
+        return time
+    date = headers.get("Date")
+    if date is None:
+        _incomplete(
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+        )
+    with suppress(ValueError, OverflowError):
+        signed_at = parsedate_to_datetime(date)
+        if signed_at.tzinfo is not None:  # None stands for -0000, which is UTC too.
+            signed_at = signed_at.astimezone(UTC)
+        return signed_at.strftime(TIME_FORMAT)
+    return date
+
+
+def _check_text(headers: Mapping[str, str]) -> None:
+    """aiohttp lets bytes through that are not UTF-8, as lone surrogates."""
+    for value in headers.values():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            _incomplete("a header is not UTF-8.")
 
 
 def _check_scope(keys: Keys, date: str, scope: list[str], time: str) -> None:
@@ -173,7 +200,8 @@ def _check_time(time: str, now: datetime) -> None:
 
 def _check_signed(headers: Mapping[str, str], signed: frozenset[str]) -> None:
     """What decides on the meaning of a request has to be signed."""
-    must = {"host"} | {name.lower() for name in headers if name.lower().startswith("x-amz-")}
+    when = () if "X-Amz-Date" in headers else ("date",)
+    must = {"host", *when} | {name.lower() for name in headers if name.lower().startswith("x-amz-")}
     if left_out := sorted(must - signed):
         _wrong(f"'{left_out[0]}' must be a 'SignedHeader' in the AWS Authorization.")
     if missing := sorted(signed - {name.lower() for name in headers}):

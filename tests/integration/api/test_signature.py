@@ -136,6 +136,62 @@ async def test_a_signature_without_a_time(api: Served) -> None:
     )
 
 
+@pytest.mark.parametrize(("minutes", "fails"), [(0, False), (6, True)])
+async def test_a_signature_that_has_its_time_in_date(
+    api: Served, minutes: int, fails: bool
+) -> None:
+    def ask_for_date(request: Any, **_: object) -> None:
+        request.headers["Date"] = "botocore puts the time here then"
+
+    async with at_another_time(api, timedelta(minutes=minutes)) as other:
+        other.client.meta.events.register("before-sign.storage-gateway", ask_for_date)
+        if fails:
+            assert await other.failed("ListGateways") == INVALID
+        else:
+            assert len((await other.call("ListGateways"))["Gateways"]) == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Authorization: AWS4-HMAC-SHA256 Credential=\xff/20261126/r/s/aws4_request",
+        b"X-Amz-Date: \xff",
+        b"X-Amz-Target: \xff",
+        b"X-Amz-Content-Sha256: \xff",
+        b"X-Other: \xff",
+    ],
+)
+async def test_bytes_that_are_no_text_are_an_incomplete_signature(
+    api: Served, header: bytes
+) -> None:
+    assert await told_raw(api, b"Host: x", header) == (400, "IncompleteSignatureException")
+
+
+@pytest.mark.parametrize("host", [b"[", b"", b"a b", b"[::1", b"x:99999999"])
+async def test_a_host_that_is_none_has_no_signature(api: Served, host: bytes) -> None:
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    credential = f"{KEY_ID}/{now[:8]}/{REGION}/storagegateway/aws4_request"
+    authorization = (
+        f"Authorization: AWS4-HMAC-SHA256 Credential={credential}, "
+        f"SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
+    )
+    date = f"X-Amz-Date: {now}"
+    answer = await told_raw(api, b"Host: " + host, authorization.encode(), date.encode())
+    assert answer == (400, "InvalidSignatureException")
+
+
+async def told_raw(api: Served, *headers: bytes) -> tuple[int, str]:
+    """The status and the kind of the answer to a request that no client would send."""
+    host, _, port = api.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    lines = (b"POST / HTTP/1.1", *headers, b"Content-Length: 2", b"Connection: close", b"", b"{}")
+    writer.write(b"\r\n".join(lines))
+    answer = await reader.read()
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), str(json.loads(body)["__type"])
+
+
 async def test_a_request_that_is_too_large_is_refused(api: Served) -> None:
     arns = [GATEWAY + "x" * 400] * 2500
     assert await api.failed("ListTapes", TapeARNs=arns) == ("RequestEntityTooLargeException", 413)
@@ -150,7 +206,19 @@ async def test_an_operation_that_nobody_knows(api: Served, target: str) -> None:
     assert await api.failed("ListGateways") == ("UnknownOperationException", 400)
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"NaN", b"[" * 100_000, b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b"NaN",
+        b"[" * 100_000,
+        b'{"TapeARNs":' + b"[" * 600 + b"]" * 600 + b"}",
+        b"\xff",
+        b'{"GatewayARN":"\\ud800"}',
+        b'{"\\udfff":""}',
+    ],
+)
 async def test_a_body_that_is_no_object(api: Served, body: bytes) -> None:
     def replace(request: Any, **_: object) -> None:
         request.data = body
