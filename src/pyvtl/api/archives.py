@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from pyvtl.api.paging import page
-from pyvtl.api.service import Answer, Asked, Service, present
+from pyvtl.api.service import GATEWAY_ARN, Answer, Asked, Service, present
 from pyvtl.gateway.archived_tape import ArchivedTape
 from pyvtl.gateway.errors import TapeNotArchivedError
 from pyvtl.gateway.states import Status
@@ -15,7 +15,7 @@ async def describe_tape_archives(service: Service, asked: Asked) -> Answer:
     """All archived tapes, or those that are asked for."""
     life = service.gateway.life
     names = {service.names.barcode(arn) for arn in asked.get("TapeARNs", ())}
-    told, marker = page(names or await life.archived_barcodes(), asked, str)
+    told, marker = page("archives", names or await life.archived_barcodes(), asked, str)
     tapes = await life.list_archived(told)
     if names and (unknown := set(told).difference(tape.barcode for tape in tapes)):
         raise TapeNotArchivedError(f"the archive has no tape {min(unknown)}")
@@ -24,8 +24,10 @@ async def describe_tape_archives(service: Service, asked: Asked) -> Answer:
 
 async def retrieve_tape_archive(service: Service, asked: Asked) -> Answer:
     """To the gateway named, whichever gateway is asked."""
+    if asked[GATEWAY_ARN] == service.names.gateway:
+        service.check_gateway(asked[GATEWAY_ARN])
     await service.gateway.life.retrieve(
-        service.names.barcode(asked["TapeARN"]), service.names.other_gateway(asked["GatewayARN"])
+        service.names.barcode(asked["TapeARN"]), service.names.other_gateway(asked[GATEWAY_ARN])
     )
     return {"TapeARN": asked["TapeARN"]}
 

@@ -17,7 +17,7 @@ async def describe_vtl_devices(service: Service, asked: Asked) -> Answer:
     wanted = asked.get("VTLDeviceARNs")
     if wanted:
         devices = [devices[_number(service, arn)] for arn in dict.fromkeys(wanted)]
-    told, marker = page(devices, asked, lambda device: str(device["VTLDeviceARN"]))
+    told, marker = page("devices", devices, asked, lambda device: str(device["VTLDeviceARN"]))
     return of_gateway(asked) | {"VTLDevices": told, **marker}
 
 
@@ -33,7 +33,7 @@ def _devices(service: Service) -> list[dict[str, Any]]:
     """The changer, then the drives."""
     library = service.gateway.library
     units = [library.changer, *(bay.drive for bay in library.bays.values())]
-    portal = service.gateway.portals[0]
+    portal = service.portals[0]
     names = zip(service.gateway.target_names, units, strict=True)
     return [
         {

@@ -48,7 +48,7 @@ async def describe_gateway_information(service: Service, asked: Asked) -> Answer
         "GatewayState": information.state.value,
         "GatewayNetworkInterfaces": [
             {"Ipv6Address" if ":" in portal.host else "Ipv4Address": portal.host}
-            for portal in service.gateway.portals
+            for portal in service.portals
         ],
         "EndpointType": "STANDARD",
         "Tags": as_list(await service.gateway.life.tags.list(GATEWAY)),
@@ -61,7 +61,7 @@ async def list_gateways(service: Service, asked: Asked) -> Answer:
     if service.gateway.about.is_deleted:
         return {"Gateways": []}
     row = _common(service) | {"GatewayOperationalState": ACTIVE}
-    gateways, marker = page([row], asked, lambda gateway: str(gateway["GatewayARN"]))
+    gateways, marker = page("gateways", [row], asked, lambda gateway: str(gateway["GatewayARN"]))
     return {"Gateways": gateways, **marker}
 
 
@@ -121,7 +121,14 @@ async def describe_maintenance_start_time(service: Service, asked: Asked) -> Ans
 
 
 async def update_maintenance_start_time(service: Service, asked: Asked) -> Answer:
-    """A time of the day, and a day of the week or of the month."""
+    """A time of the day and a day of the week or of the month, or when to update, or both."""
+    times, days = ("HourOfDay", "MinuteOfHour"), ("DayOfWeek", "DayOfMonth")
+    given = [name for name in (*times, *days) if name in asked]
+    if given and not (set(times) <= set(given) and len(given) == len(times) + 1):
+        raise invalid_parameter(
+            f"{', '.join(given)}: a maintenance window takes HourOfDay, MinuteOfHour and either"
+            " DayOfWeek or DayOfMonth"
+        )
     await service.gateway.about.update_maintenance(
         hour=asked.get("HourOfDay"),
         minute=asked.get("MinuteOfHour"),

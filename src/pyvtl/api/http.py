@@ -4,7 +4,9 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any, Final, NoReturn
 
 import structlog
@@ -63,7 +65,7 @@ class Api:
         row = OPERATIONS.find(_operation_name(request))
         model = operation_model(row.name)
         asked = _decoded(model.input_shape, body)
-        output = await run(row, self._service, asked)
+        output = await run(row, replace(self._service, host=_reached(request)), asked)
         log.debug("api.answered", operation=row.name)
         return _response(output)
 
@@ -130,6 +132,12 @@ async def _told(
         )
     log.info("api.refused", target=target, kind=refusal.kind, reason=str(refusal))
     return _response(refusal.body, refusal.status)
+
+
+def _reached(request: web.Request) -> str:
+    """The address of this machine that a request came to."""
+    address = ip_address(request.get_extra_info("sockname")[0].partition("%")[0])
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _operation_name(request: web.Request) -> str:

@@ -128,30 +128,34 @@ OPERATIONS: Final = OperationTable(
     # Tapes
     operation("CreateTapeWithBarcode", tapes.create_tape_with_barcode),
     operation("CreateTapes", tapes.create_tapes),
-    operation("AssignTapePool", tapes.assign_tape_pool),
+    operation("AssignTapePool", tapes.assign_tape_pool, Allows.DELETED_GATEWAY),
     operation("CancelArchival", tapes.cancel_archival),
     operation("CancelRetrieval", tapes.cancel_retrieval),
     operation("DeleteTape", tapes.delete_tape),
     operation("DescribeTapes", tapes.describe_tapes),
-    operation("ListTapes", tapes.list_tapes),
+    operation("ListTapes", tapes.list_tapes, Allows.DELETED_GATEWAY),
     # The archive
-    operation("DeleteTapeArchive", archives.delete_tape_archive),
-    operation("DescribeTapeArchives", archives.describe_tape_archives),
-    operation("RetrieveTapeArchive", archives.retrieve_tape_archive, Allows.OTHER_GATEWAY),
+    operation("DeleteTapeArchive", archives.delete_tape_archive, Allows.DELETED_GATEWAY),
+    operation("DescribeTapeArchives", archives.describe_tape_archives, Allows.DELETED_GATEWAY),
+    operation(
+        "RetrieveTapeArchive",
+        archives.retrieve_tape_archive,
+        Allows.OTHER_GATEWAY | Allows.DELETED_GATEWAY,
+    ),
     unsupported("DescribeTapeRecoveryPoints", LOST_GATEWAY),
     unsupported("RetrieveTapeRecoveryPoint", LOST_GATEWAY),
     # Pools
-    operation("CreateTapePool", pools.create_tape_pool),
-    operation("DeleteTapePool", pools.delete_tape_pool),
-    operation("ListTapePools", pools.list_tape_pools),
+    operation("CreateTapePool", pools.create_tape_pool, Allows.DELETED_GATEWAY),
+    operation("DeleteTapePool", pools.delete_tape_pool, Allows.DELETED_GATEWAY),
+    operation("ListTapePools", pools.list_tape_pools, Allows.DELETED_GATEWAY),
     # Automatic tape creation
     operation("DeleteAutomaticTapeCreationPolicy", policies.delete_automatic_tape_creation_policy),
     operation("ListAutomaticTapeCreationPolicies", policies.list_automatic_tape_creation_policies),
     operation("UpdateAutomaticTapeCreationPolicy", policies.update_automatic_tape_creation_policy),
     # Tags
-    operation("AddTagsToResource", tags.add_tags_to_resource),
-    operation("ListTagsForResource", tags.list_tags_for_resource),
-    operation("RemoveTagsFromResource", tags.remove_tags_from_resource),
+    operation("AddTagsToResource", tags.add_tags_to_resource, Allows.DELETED_GATEWAY),
+    operation("ListTagsForResource", tags.list_tags_for_resource, Allows.DELETED_GATEWAY),
+    operation("RemoveTagsFromResource", tags.remove_tags_from_resource, Allows.DELETED_GATEWAY),
 )
 
 

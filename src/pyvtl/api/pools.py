@@ -34,7 +34,7 @@ async def list_tape_pools(service: Service, asked: Asked) -> Answer:
     chosen = [
         pool for pool in pools if pool.id not in DEFAULT_POOLS and (not wanted or pool.id in wanted)
     ]
-    told, marker = page(chosen, asked, lambda pool: pool.id)
+    told, marker = page("pools", chosen, asked, lambda pool: pool.id)
     return {"PoolInfos": [_pool(service, pool) for pool in told], **marker}
 
 

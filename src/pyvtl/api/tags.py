@@ -27,7 +27,7 @@ async def remove_tags_from_resource(service: Service, asked: Asked) -> Answer:
 async def list_tags_for_resource(service: Service, asked: Asked) -> Answer:
     """All of them, by key."""
     tags = await service.gateway.life.tags.list(service.resource(asked["ResourceARN"]))
-    told, marker = page(as_list(tags), asked, lambda tag: tag["Key"])
+    told, marker = page("tags", as_list(tags), asked, lambda tag: tag["Key"])
     return {"ResourceARN": asked["ResourceARN"], "Tags": told, **marker}
 
 

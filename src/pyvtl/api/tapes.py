@@ -9,6 +9,7 @@ from pyvtl.api.paging import page
 from pyvtl.api.service import Answer, Asked, Service, present
 from pyvtl.api.tags import tags_of
 from pyvtl.gateway.archived_tape import ArchivedTape
+from pyvtl.gateway.creation import Wanted
 from pyvtl.gateway.errors import TapeNotFoundError
 from pyvtl.gateway.pools import DEFAULT_POOL
 from pyvtl.gateway.states import Status
@@ -22,19 +23,14 @@ PERCENT: Final = 100.0
 
 async def create_tapes(service: Service, asked: Asked) -> Answer:
     """As many as asked for or none, and once for each client token."""
-    tapes = await service.gateway.library.create_tapes(
-        prefix=asked["TapeBarcodePrefix"],
-        count=asked["NumTapesToCreate"],
-        client_token=asked["ClientToken"],
-        **await _wanted(service, asked),
-    )
-    return {"TapeARNs": [service.names.tape(tape.barcode) for tape in tapes]}
+    wanted = _wanted(asked, prefix=asked["TapeBarcodePrefix"], count=asked["NumTapesToCreate"])
+    made = await service.gateway.library.make_tapes(wanted, asked["ClientToken"])
+    return {"TapeARNs": [service.names.tape(barcode) for barcode in made]}
 
 
 async def create_tape_with_barcode(service: Service, asked: Asked) -> Answer:
     """One tape with a barcode of the caller's."""
-    wanted = await _wanted(service, asked)
-    await service.gateway.library.create_tapes(barcode=asked["TapeBarcode"], **wanted)
+    await service.gateway.library.make_tapes(_wanted(asked, barcode=asked["TapeBarcode"]))
     return {"TapeARN": service.names.tape(asked["TapeBarcode"])}
 
 
@@ -45,7 +41,7 @@ async def describe_tapes(service: Service, asked: Asked) -> Answer:
     names = [service.names.barcode(arn) for arn in asked.get("TapeARNs", ())]
     if unknown := [name for name in names if name not in here]:
         raise TapeNotFoundError(f"there is no tape {unknown[0]} in the library")
-    told, marker = page(set(names) or here, asked, str)
+    told, marker = page("tapes here", set(names) or here, asked, str)
     tapes = await library.list_tapes(told)
     return {"Tapes": [_described(service, tape) for tape in tapes], **marker}
 
@@ -55,7 +51,8 @@ async def list_tapes(service: Service, asked: Asked) -> Answer:
     library, life = service.gateway.library, service.gateway.life
     names = {service.names.barcode(arn) for arn in asked.get("TapeARNs", ())}
     # The library first: what leaves it for the archive in between is found in both, not in none.
-    told, marker = page(names or library.barcodes() | await life.archived_barcodes(), asked, str)
+    names = names or library.barcodes() | await life.archived_barcodes()
+    told, marker = page("tapes", names, asked, str)
     here = await library.list_tapes(library.barcodes().intersection(told))
     rows = {tape.barcode: _listed(service, tape) for tape in here}
     archived = await life.list_archived(name for name in told if name not in rows)
@@ -109,8 +106,8 @@ def _of_tape(asked: Asked) -> dict[str, Any]:
     return {"TapeARN": asked["TapeARN"]}
 
 
-async def _wanted(service: Service, asked: Asked) -> dict[str, Any]:
-    """What both ways to make tapes share; a pool has to be there and active."""
+def _wanted(asked: Asked, **which: Any) -> Wanted:
+    """What both ways to make tapes share."""
     check_size(asked["TapeSizeInBytes"])
     if asked.get("KMSEncrypted") or "KMSKey" in asked:
         raise invalid_request(
@@ -118,13 +115,13 @@ async def _wanted(service: Service, asked: Asked) -> dict[str, Any]:
             "tapes are encrypted as store.encryption of the settings says: leave KMSEncrypted and"
             " KMSKey out",
         )
-    pool = await service.gateway.life.pools.active(asked.get("PoolId", DEFAULT_POOL))
-    return {
-        "size_bytes": asked["TapeSizeInBytes"],
-        "pool": pool.id,
-        "worm": asked.get("Worm", False),
-        "tags": tags_of(asked),
-    }
+    return Wanted(
+        asked["TapeSizeInBytes"],
+        pool=asked.get("PoolId", DEFAULT_POOL),
+        worm=asked.get("Worm", False),
+        tags=tags_of(asked),
+        **which,
+    )
 
 
 def _status(tape: Tape) -> str:

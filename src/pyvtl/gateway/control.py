@@ -131,7 +131,6 @@ class Handlers:
 
     async def create_tapes(self, request: web.Request) -> web.Response:
         wanted = await body(request, CreateTapes)
-        await self._life.pools.active(wanted.pool)
         return answer(TAPES, await self._library.create_tapes(**wanted.model_dump()))
 
     async def show_tape(self, request: web.Request) -> web.Response:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 from pyvtl.cloud.threads import in_thread
 from pyvtl.device.changer.changer import MediumChanger
@@ -24,6 +25,7 @@ from pyvtl.gateway.errors import (
 from pyvtl.gateway.ledger import Ledger, TapeRecord
 from pyvtl.gateway.pools import DEFAULT_POOL
 from pyvtl.gateway.states import Happening, Status
+from pyvtl.gateway.tags import check_tags
 from pyvtl.gateway.tape_shelf import TapeShelf
 from pyvtl.media.inventory import ElementFullError
 from pyvtl.media.vault import Vault
@@ -45,7 +47,8 @@ class Wanted:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Raise InvalidRequestError for a size that no tape has."""
+        """Raise InvalidRequestError or TooManyTagsError for what no tape has."""
+        check_tags(self.tags)
         if not SMALLEST_TAPE <= self.size_bytes <= LARGEST_TAPE:
             raise InvalidRequestError(
                 f"a tape of {self.size_bytes} bytes: sizes go from 1MiB to 1EiB"
@@ -54,6 +57,13 @@ class Wanted:
     def as_text(self) -> str:
         """What a client token stands for: the same request has the same text."""
         return json.dumps(asdict(self), sort_keys=True)
+
+
+class Made(NamedTuple):
+    """Tapes that were made, just now or, for the same client token, before."""
+
+    barcodes: list[str]
+    new: bool = True
 
 
 class Creation:
@@ -67,17 +77,21 @@ class Creation:
     ) -> None:
         self._vault, self._changer, self._ledger, self._shelf = vault, changer, ledger, shelf
 
-    async def make(self, wanted: Wanted, token: str | None = None) -> list[str]:
-        """Make blank tapes in the first free import/export slots; their barcodes.
+    async def made_before(self, wanted: Wanted, token: str | None) -> list[str] | None:
+        """What the same request with the same client token has made; TokenReusedError."""
+        return await in_thread(self._ledger.made_for, token, wanted.as_text())
+
+    async def make(self, wanted: Wanted, token: str | None = None) -> Made:
+        """Make blank tapes in the first free import/export slots.
 
         The same request with the same client token makes nothing more.  Raises
-        InvalidRequestError, BarcodeTakenError, NoFreeSlotError, TokenReusedError,
-        StoreUnavailableError.
+        InvalidRequestError, TooManyTagsError, BarcodeTakenError, NoFreeSlotError,
+        TokenReusedError, StoreUnavailableError.
         """
-        wanted.check()
-        known = await in_thread(self._ledger.made_for, token, wanted.as_text())
+        known = await self.made_before(wanted, token)
         if known is not None:
-            return known
+            return Made(known, new=False)
+        wanted.check()
         barcodes = await self._new_barcodes(wanted)
         self._check_room(barcodes)
         records = [_record(barcode, wanted) for barcode in barcodes]
@@ -90,7 +104,7 @@ class Creation:
             await in_thread(self._ledger.undo, barcodes)
             raise
         await in_thread(self._finish, barcodes)
-        return barcodes
+        return Made(barcodes)
 
     async def check_barcode(self, barcode: str) -> None:
         """Raise what keeps a tape from being made with that barcode."""

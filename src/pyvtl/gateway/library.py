@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -61,6 +61,8 @@ class Library:
         self.ledger = ledger
         self.afterwards: Callable[[str], None] | None = None
         """What is told when a tape was removed here, and does the rest of deleting it."""
+        self.check_pool: Callable[[str], Awaitable[object]] = _any_pool
+        """Raises PoolNotFoundError unless tapes may be put into a pool."""
         self.doing: Mapping[str, Doing] = {}
         self._vault, self._shelf = vault, shelf
         self._events = events
@@ -110,15 +112,22 @@ class Library:
     ) -> list[Tape]:
         """Make blank tapes in the first free import/export slots, all or none.
 
-        The pool has to be one.  The same request with the same client token makes nothing more.
-        Raises InvalidRequestError, BarcodeTakenError, NoFreeSlotError, TokenReusedError, and
-        StoreUnavailableError where no object store tells which barcodes other gateways have.
+        The same request with the same client token makes nothing more.  Raises PoolNotFoundError,
+        InvalidRequestError, TooManyTagsError, BarcodeTakenError, NoFreeSlotError, TokenReusedError,
+        and StoreUnavailableError where no object store tells which barcodes other gateways have.
         """
         wanted = Wanted(size_bytes, prefix, barcode, count, pool, worm, tags or {})
+        return await self.list_tapes(await self.make_tapes(wanted, client_token))
+
+    async def make_tapes(self, wanted: Wanted, client_token: str | None = None) -> list[str]:
+        """As `create_tapes`; the barcodes, also of tapes that were made before for that token."""
+        if await self._creation.made_before(wanted, client_token) is None:
+            await self.check_pool(wanted.pool)
         async with self._changing:
             made = await self._creation.make(wanted, client_token)
-        self.tell(made)
-        return await self.list_tapes(made)
+        if made.new:
+            self.tell(made.barcodes)
+        return made.barcodes
 
     async def delete_tape(self, barcode: str) -> None:
         """Delete a tape in a slot and all that is on it.
@@ -306,6 +315,10 @@ class Library:
         inventory, barcode = self.changer.inventory, record.barcode
         place = inventory.place_of(barcode) if barcode in inventory else None
         return tape_of(record, volume, place, self.geometry, self.doing.get(barcode, IDLE))
+
+
+async def _any_pool(_pool_id: str) -> None:
+    """Nobody looks after pools."""
 
 
 def _found(volume: Volume, *, worm: bool) -> TapeRecord:

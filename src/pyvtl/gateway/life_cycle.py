@@ -63,6 +63,7 @@ class LifeCycle:
         self.pools = Pools(self.ledger, shelf)
         self.tags = Tags(self.ledger, self.pools, shelf, self._let_go)
         self.policies = Policies(self.ledger, library, self.pools, events)
+        library.check_pool = self.pools.active
         self.works: Works | None = None
         self._sleep, self._is_deleted = sleep, is_deleted
         self._imported = asyncio.Event()

@@ -20,6 +20,7 @@ from pyvtl.gateway.errors import (
     RetentionLockedError,
 )
 from pyvtl.gateway.ledger import Ledger, PoolRecord
+from pyvtl.gateway.tags import check_tags
 
 if TYPE_CHECKING:
     from pyvtl.gateway.tape_shelf import TapeShelf
@@ -93,7 +94,11 @@ class Pools:
         lock_days: int = 0,
         tags: Mapping[str, str] | None = None,
     ) -> PoolRecord:
-        """Make a custom pool.  Raises InvalidRequestError, StoreUnavailableError."""
+        """Make a custom pool.
+
+        Raises InvalidRequestError, TooManyTagsError, StoreUnavailableError.
+        """
+        check_tags(tags or {})
         pool = PoolRecord(
             f"pool-{secrets.token_hex(4).upper()}", name, storage_class, retention_lock, lock_days
         )

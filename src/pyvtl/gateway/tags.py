@@ -12,9 +12,9 @@ from pyvtl.gateway.errors import (
     TooManyTagsError,
 )
 from pyvtl.gateway.ledger import Ledger
-from pyvtl.gateway.pools import Pools
 
 if TYPE_CHECKING:
+    from pyvtl.gateway.pools import Pools
     from pyvtl.gateway.tape_shelf import TapeShelf
 
 MOST_TAGS: Final = 50
@@ -32,7 +32,7 @@ class Tags:
     def __init__(
         self,
         ledger: Ledger,
-        pools: Pools,
+        pools: "Pools",
         shelf: "TapeShelf | None" = None,
         let_go: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:

@@ -9,8 +9,11 @@ from pyvtl.cloud.documents import GatewayDocument
 from pyvtl.cloud.heads import read_document
 from pyvtl.cloud.memory import MemoryStore
 from pyvtl.cloud.names import gateway_key
-from tests.api_client import GATEWAY, GATEWAY_ID, GIB, REGION, Served, serving_api
+from pyvtl.config.model import Config
+from pyvtl.gateway.information import Maintenance
+from tests.api_client import ARN, GATEWAY, GATEWAY_ID, GIB, REGION, Served, serving_api
 from tests.initiator import Changer
+from tests.sites import TAPE, Site
 
 
 def log_in(api: Served) -> None:
@@ -96,16 +99,24 @@ async def test_the_maintenance_window_lasts(tmp_path: Path) -> None:
     async with serving_api(tmp_path) as api:
         told = await api.call("DescribeMaintenanceStartTime", GatewayARN=GATEWAY)
         assert told == {"GatewayARN": GATEWAY, "Timezone": "GMT", **monthly, **policy}
-        both = await api.refused(
-            "UpdateMaintenanceStartTime", GatewayARN=GATEWAY, DayOfWeek=1, DayOfMonth=1
-        )
-        assert both == (
-            "InvalidParameters",
-            "give a day of the week or a day of the month, not both",
-        )
-        assert (await api.refused("UpdateMaintenanceStartTime", GatewayARN=GATEWAY))[0] == (
-            "InvalidParameters"
-        )
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"HourOfDay": 3, "MinuteOfHour": 0},
+        {"HourOfDay": 3, "DayOfWeek": 1},
+        {"DayOfMonth": 1},
+        {"HourOfDay": 3, "MinuteOfHour": 0, "DayOfWeek": 1, "DayOfMonth": 1},
+    ],
+)
+async def test_a_maintenance_window_has_a_time_and_one_day(
+    api: Served, members: dict[str, int]
+) -> None:
+    refusal = await api.refused("UpdateMaintenanceStartTime", GatewayARN=GATEWAY, **members)
+    assert refusal[0] == "InvalidParameters"
+    assert api.gateway.about.information.maintenance == Maintenance()
 
 
 async def test_a_gateway_that_is_shut_down_takes_no_logins_until_it_is_started(
@@ -196,6 +207,67 @@ async def test_other_gateways_know_of_a_deletion_and_of_its_end(tmp_path: Path) 
             GatewayRegion=REGION,
         )
         assert not await deleted()
+
+
+async def test_while_a_gateway_is_deleted_what_all_gateways_share_can_be_managed(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore()
+    other = Site(tmp_path / "other", store)
+    arn = f"{ARN}:tape/{TAPE}"
+    async with serving_api(tmp_path / "data", objects=store) as api, other.running():
+        await other.create(TAPE)
+        await other.export()
+        await other.settled()
+        await api.call("DeleteGateway", GatewayARN=GATEWAY)
+        (tape,) = (await api.call("ListTapes"))["TapeInfos"]
+        (archived,) = (await api.call("DescribeTapeArchives"))["TapeArchives"]
+        assert (tape["TapeARN"], archived["TapeARN"]) == (arn, arn)
+        pool = await api.call("CreateTapePool", PoolName="p", StorageClass="GLACIER")
+        assert len((await api.call("ListTapePools"))["PoolInfos"]) == 1
+        await api.call("DeleteTapePool", **pool)
+        await api.call("AssignTapePool", TapeARN=arn, PoolId="DEEP_ARCHIVE")
+        await api.call("AddTagsToResource", ResourceARN=arn, Tags=[{"Key": "k", "Value": "v"}])
+        await api.call("RemoveTagsFromResource", ResourceARN=arn, TagKeys=["k"])
+        assert (await api.call("ListTagsForResource", ResourceARN=arn))["Tags"] == []
+        refused = await api.refused("ListTagsForResource", ResourceARN=GATEWAY)
+        assert refused[0] == "GatewayNotFound"
+        refused = await api.refused("RetrieveTapeArchive", TapeARN=arn, GatewayARN=GATEWAY)
+        assert refused[0] == "GatewayNotFound"
+        there = GATEWAY.replace("12A3456B", other.id.upper())
+        await api.call("RetrieveTapeArchive", TapeARN=arn, GatewayARN=there)
+        await other.life.look_for_requests()
+        await other.settled()
+        assert other.status() == "RETRIEVED"
+        await other.export()
+        await other.settled()
+        await api.call("DeleteTapeArchive", TapeARN=arn)
+
+
+@pytest.mark.parametrize(
+    ("portal", "told"),
+    [
+        ({"listen": ["0.0.0.0:0"]}, ("127.0.0.1", None)),
+        ({"listen": ["127.0.0.1:0"], "advertise": ["192.0.2.7:13260"]}, ("192.0.2.7", 13260)),
+    ],
+)
+async def test_hosts_are_told_addresses_that_they_can_reach(
+    tmp_path: Path, portal: dict[str, list[str]], told: tuple[str, int | None]
+) -> None:
+    def adjust(config: Config) -> Config:
+        chap = {"user": "backup", "secret": "opensesame-123"}
+        return Config.model_validate(config.model_dump() | {"portal": portal, "chap": chap})
+
+    host, port = told
+    async with serving_api(tmp_path, adjust) as api:
+        about = await api.call("DescribeGatewayInformation", GatewayARN=GATEWAY)
+        assert about["GatewayNetworkInterfaces"] == [{"Ipv4Address": host}]
+        devices = (await api.call("DescribeVTLDevices", GatewayARN=GATEWAY))["VTLDevices"]
+        attributes = devices[0]["DeviceiSCSIAttributes"]
+        assert (attributes["NetworkInterfaceId"], attributes["NetworkInterfacePort"]) == (
+            host,
+            port or api.gateway.portals[0].port,
+        )
 
 
 async def test_an_active_gateway_is_not_activated(api: Served) -> None:

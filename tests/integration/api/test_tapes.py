@@ -74,12 +74,57 @@ async def test_the_same_request_makes_the_same_tapes_also_after_a_restart(tmp_pa
         assert (code, message[:28]) == ("InvalidParameters", "the client token first-token")
 
 
-async def test_a_deleted_tape_does_not_come_back_with_its_token(api: Served) -> None:
+async def test_a_token_has_the_same_answer_and_brings_no_deleted_tape_back(api: Served) -> None:
     first = await api.call("CreateTapes", **asked())
     await api.call("DeleteTape", GatewayARN=GATEWAY, TapeARN=first["TapeARNs"][0])
-    again = await api.call("CreateTapes", **asked())
-    assert again == {"TapeARNs": sorted(first["TapeARNs"][1:])}
+    told = api.gateway.life.events.recent
+    assert await api.call("CreateTapes", **asked()) == first
     assert len(await api.gateway.library.list_tapes()) == 1
+    assert api.gateway.life.events.recent == told
+
+
+async def test_a_token_has_the_same_answer_when_its_pool_is_closed(api: Served) -> None:
+    pool = await api.call("CreateTapePool", PoolName="p", StorageClass="GLACIER")
+    in_pool = asked(PoolId=pool["PoolARN"].rpartition("/")[2], NumTapesToCreate=1)
+    first = await api.call("CreateTapes", **in_pool)
+    await api.call("AssignTapePool", TapeARN=first["TapeARNs"][0], PoolId="GLACIER")
+    await api.call("DeleteTapePool", PoolARN=pool["PoolARN"])
+    assert await api.call("CreateTapes", **in_pool) == first
+    code, message = await api.refused("CreateTapes", **in_pool | {"ClientToken": "other-token"})
+    assert (code, "was deleted: name another" in message) == ("InvalidParameters", True)
+
+
+async def test_nothing_is_made_with_more_than_50_tags(api: Served) -> None:
+    tags = [{"Key": f"key{number}", "Value": ""} for number in range(51)]
+    pool = {"PoolName": "p", "StorageClass": "GLACIER"}
+    one = {"GatewayARN": GATEWAY, "TapeSizeInBytes": SIZE, "TapeBarcode": "TAPE0001"}
+    for operation, members in (
+        ("CreateTapes", asked()),
+        ("CreateTapeWithBarcode", one),
+        ("CreateTapePool", pool),
+    ):
+        refusal = await api.refused(operation, **members, Tags=tags)
+        assert refusal == ("InvalidParameters", "51 tags: 50 at most; remove some first")
+    assert await api.gateway.library.list_tapes() == []
+    assert await api.call("ListTapePools") == {"PoolInfos": []}
+
+
+@pytest.mark.parametrize("marker", ["TAPE0001", "%%%", "gQ==", "dGFwZXM="])
+async def test_a_marker_is_one_that_the_list_has_given(api: Served, marker: str) -> None:
+    await with_barcode(api, "TAPE0001", "TAPE0002")
+    refusal = await api.refused("ListTapePools", Marker=marker)
+    wrong = f"Marker {marker!r} is none that this list has given: leave it out for the first page"
+    assert refusal == ("InvalidParameters", wrong)
+
+
+async def test_the_marker_of_another_list_is_refused(api: Served) -> None:
+    await with_barcode(api, "TAPE0001", "TAPE0002")
+    marker = (await api.call("ListTapes", Limit=1))["Marker"]
+    (told,) = (await api.call("ListTapes", Marker=marker))["TapeInfos"]
+    assert told["TapeBarcode"] == "TAPE0002"
+    for operation in ("DescribeTapes", "DescribeVTLDevices"):
+        refusal = await api.refused(operation, GatewayARN=GATEWAY, Marker=marker)
+        assert refusal[0] == "InvalidParameters"
 
 
 async def test_no_more_tapes_than_import_export_slots_and_the_token_is_free_again(
