@@ -92,9 +92,13 @@ class Site:
         """A tape in an import/export slot, with something on it."""
         await self.library.create_tapes(barcode=barcode, size_bytes=1 << 30, **about)  # type: ignore[arg-type] # as above
         if items:
-            cartridge = self.vault.open(barcode)
-            append(cartridge, *items)
-            cartridge.close()
+            self.write(barcode, *items)
+
+    def write(self, barcode: str, *items: bytes | None) -> None:
+        """Append to a tape."""
+        cartridge = self.vault.open(barcode)
+        append(cartridge, *items)
+        cartridge.close()
 
     async def move(self, source: int, destination: int) -> None:
         """The host moves what lies there."""

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from pyvtl.cloud.adopting import adopt
 from pyvtl.cloud.errors import UnavailableError
 from pyvtl.cloud.memory import MemoryStore
 from pyvtl.cloud.objects import ObjectStore
+from pyvtl.cloud.reading import StoreSource
 from pyvtl.cloud.wrapping import Call, Result, Wrapper
 from pyvtl.gateway.errors import StoreUnavailableError
 from tests.pushing import noise
@@ -45,14 +47,35 @@ class CutOff(Wrapper):
         raise UnavailableError(f"no answer to {call.operation} of {call.subject}")
 
 
-async def prepared(store: ObjectStore, folder: Path, *, archived: bool) -> Site:
-    """A gateway with a tape that was written, in the library or archived."""
+Prepare = Callable[[ObjectStore, Path], Awaitable[Site]]
+
+
+async def in_library(store: ObjectStore, folder: Path) -> Site:
+    """A gateway with a tape that was written."""
     site = Site(folder, store)
     async with site.running():
         await site.create(TAPE, *WRITTEN)
-        if archived:
-            await site.export()
-            await site.settled()
+    return site
+
+
+async def in_archive(store: ObjectStore, folder: Path) -> Site:
+    """A gateway that has archived the tape."""
+    site = await in_library(store, folder)
+    async with site.running():
+        await site.export()
+        await site.settled()
+    return site
+
+
+async def lost_elsewhere(store: ObjectStore, folder: Path) -> Site:
+    """A gateway on a store that has the tape of another one, which is disabled."""
+    lost = await in_library(store, folder.with_name(f"{folder.name}-lost"))
+    async with lost.running():
+        assert lost.life.shelf is not None
+        await lost.life.shelf.push(TAPE)
+    site = Site(folder, store, source=StoreSource(store, asyncio.get_running_loop()))
+    async with site.running():
+        await adopt(store, site.id, lost.id)
     return site
 
 
@@ -84,7 +107,7 @@ async def cut_off_everywhere(
     act: Callable[[Site, CutOff], Awaitable[None]],
     check: Callable[[Site, bool], Awaitable[None]],
     *,
-    archived: bool,
+    prepare: Prepare,
     lose_answer: bool,
 ) -> int:
     """Let a tape be acted on, and cut that off at its first call, its second, until none is left.
@@ -94,7 +117,7 @@ async def cut_off_everywhere(
     """
     for fail_at in count(1):
         store = MemoryStore()
-        site = await prepared(store, folder / str(fail_at), archived=archived)
+        site = await prepare(store, folder / str(fail_at))
         site.store = faulty = CutOff(store, fail_at, lose_answer=lose_answer)
         async with site.running():
             await act(site, faulty)
@@ -125,7 +148,7 @@ async def test_archiving_goes_on_wherever_it_was_cut_off(tmp_path: Path, lose_an
         assert TAPE not in site.library.changer.inventory
 
     calls = await cut_off_everywhere(
-        tmp_path, act, check_archived, archived=False, lose_answer=lose_answer
+        tmp_path, act, check_archived, prepare=in_library, lose_answer=lose_answer
     )
     assert calls > 9
 
@@ -142,7 +165,9 @@ async def test_retrieving_goes_on_wherever_it_was_cut_off(
     async def check(site: Site, _cut_off: bool) -> None:
         await check_one_place(site)
 
-    calls = await cut_off_everywhere(tmp_path, act, check, archived=True, lose_answer=lose_answer)
+    calls = await cut_off_everywhere(
+        tmp_path, act, check, prepare=in_archive, lose_answer=lose_answer
+    )
     assert calls > 7
 
 
@@ -156,7 +181,7 @@ async def test_cancelling_a_retrieval_goes_on_wherever_it_was_cut_off(
         await site.life.cancel_retrieval(TAPE)
 
     calls = await cut_off_everywhere(
-        tmp_path, act, check_archived, archived=True, lose_answer=lose_answer
+        tmp_path, act, check_archived, prepare=in_archive, lose_answer=lose_answer
     )
     assert calls > 1
 
@@ -178,5 +203,30 @@ async def test_deleting_an_archive_goes_on_wherever_it_was_cut_off(
         else:
             await check_one_place(site)
 
-    calls = await cut_off_everywhere(tmp_path, act, check, archived=True, lose_answer=lose_answer)
+    calls = await cut_off_everywhere(
+        tmp_path, act, check, prepare=in_archive, lose_answer=lose_answer
+    )
     assert calls > 1
+
+
+@losing_answers
+async def test_recovering_goes_on_wherever_it_was_cut_off(
+    tmp_path: Path, lose_answer: bool
+) -> None:
+    async def act(site: Site, store: CutOff) -> None:
+        store.counting = True
+        with suppress(StoreUnavailableError):
+            await site.life.recover(TAPE)
+
+    async def check(site: Site, _cut_off: bool) -> None:
+        if site.status() is None:
+            await site.life.recover(TAPE)
+            await site.settled()
+        assert site.status() == "RECOVERED"
+        assert TAPE in site.library.changer.inventory
+        assert await asyncio.to_thread(site.read) == WRITTEN
+
+    calls = await cut_off_everywhere(
+        tmp_path, act, check, prepare=lost_elsewhere, lose_answer=lose_answer
+    )
+    assert calls > 5

@@ -97,15 +97,6 @@ async def start_gateway(service: Service, asked: Asked) -> Answer:
     return of_gateway(asked)
 
 
-async def disable_gateway(service: Service, asked: Asked) -> Answer:
-    """Refused: only one that does not answer any more can be disabled."""
-    raise invalid_request(
-        "OperationAborted",
-        "the gateway is connected: DisableGateway is for one that does not work any more;"
-        " shut this one down, or delete it",
-    )
-
-
 async def describe_maintenance_start_time(service: Service, asked: Asked) -> Answer:
     """When software may be updated."""
     information = service.gateway.about.information

@@ -13,6 +13,7 @@ from pyvtl.api import (
     gateway_information,
     policies,
     pools,
+    recovery,
     storage,
     tags,
     tapes,
@@ -79,15 +80,13 @@ class OperationTable:
         raise ApiError("UnknownOperationException", f"there is no operation {name!r}")
 
 
-LOST_GATEWAY: Final = "`pyvtl store pull` brings the tapes of a lost gateway from the object store"
-
 OPERATIONS: Final = OperationTable(
     # The gateway
     operation("ActivateGateway", gateway_information.activate_gateway, Allows.DELETED_GATEWAY),
     operation("DeleteGateway", gateway_information.delete_gateway),
     operation("DescribeGatewayInformation", gateway_information.describe_gateway_information),
     operation("DescribeMaintenanceStartTime", gateway_information.describe_maintenance_start_time),
-    operation("DisableGateway", gateway_information.disable_gateway),
+    operation("DisableGateway", recovery.disable_gateway, Allows.OTHER_GATEWAY),
     operation("ListGateways", gateway_information.list_gateways, Allows.DELETED_GATEWAY),
     operation("ShutdownGateway", gateway_information.shutdown_gateway),
     operation("StartGateway", gateway_information.start_gateway),
@@ -142,8 +141,11 @@ OPERATIONS: Final = OperationTable(
         archives.retrieve_tape_archive,
         Allows.OTHER_GATEWAY | Allows.DELETED_GATEWAY,
     ),
-    unsupported("DescribeTapeRecoveryPoints", LOST_GATEWAY),
-    unsupported("RetrieveTapeRecoveryPoint", LOST_GATEWAY),
+    # Lost gateways
+    operation(
+        "DescribeTapeRecoveryPoints", recovery.describe_tape_recovery_points, Allows.OTHER_GATEWAY
+    ),
+    operation("RetrieveTapeRecoveryPoint", recovery.retrieve_tape_recovery_point),
     # Pools
     operation("CreateTapePool", pools.create_tape_pool, Allows.DELETED_GATEWAY),
     operation("DeleteTapePool", pools.delete_tape_pool, Allows.DELETED_GATEWAY),

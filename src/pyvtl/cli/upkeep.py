@@ -146,9 +146,11 @@ async def _attach(config: "Config", wanted: list[str]) -> list[dict[str, Any]]:
 async def _adopt(config: "Config", lost: str, *, all_tapes: bool) -> list[dict[str, Any]]:
     from pyvtl.cloud.adopting import adopt as adopt_gateway
     from pyvtl.cloud.adopting import tapes_of
+    from pyvtl.cloud.recovering import release
 
     async with _at_work(config) as work:
         await adopt_gateway(work.store, work.gateway, lost)
+        await release(work.store, lost)
         wanted = await tapes_of(work.store, lost) if all_tapes else []
         return [row async for row in _attached(work, wanted)]
 

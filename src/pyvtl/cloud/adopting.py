@@ -1,5 +1,6 @@
 """The gateways on a store: which are deleted, which are lost, and who looks after what is left."""
 
+from functools import partial
 from typing import Any
 
 from pyvtl.cloud.documents import GatewayDocument, decode, encode
@@ -8,7 +9,16 @@ from pyvtl.cloud.heads import read_document, read_head
 from pyvtl.cloud.names import GATEWAYS, gateway_key
 from pyvtl.cloud.objects import STANDARD, ObjectStore, Unchanged, listing
 from pyvtl.cloud.refusals import FencedError, NoGatewayError, RefusedTapeError
+from pyvtl.cloud.spans import at_once
 from pyvtl.cloud.taking import barcodes
+
+READS_AT_ONCE = 16
+
+
+SEEN_SECONDS = 300
+"""How often a gateway says that it is there."""
+CONNECTED_SECONDS = 900
+"""How long after that it counts as connected."""
 
 
 class RefusedAdoptionError(RefusedTapeError):
@@ -34,11 +44,41 @@ async def adopt(store: ObjectStore, gateway: str, lost: str) -> None:
         _check_free(now)
 
 
-async def say_deleted(store: ObjectStore, gateway: str, *, deleted: bool) -> None:
-    """Let all who use the store know that a gateway is deleted, or is there again."""
+async def report(store: ObjectStore, gateway: str, *, deleted: bool, now: int) -> None:
+    """Let all who use the store know that a gateway is there, or is deleted.
+
+    `now` counts seconds since 1970.
+    """
     document, etag = await _read(store, gateway)
-    if document.deleted is not deleted:
-        await _change(store, document, etag, deleted=deleted)
+    is_fresh = document.seen_at is not None and now < document.seen_at + SEEN_SECONDS
+    if document.deleted is not deleted or not is_fresh:
+        await _change(store, document, etag, deleted=deleted, seen_at=now)
+
+
+async def disable(store: ObjectStore, gateway: str, lost: str, *, now: int) -> None:
+    """As `adopt`, unless the lost one has said lately that it is there.
+
+    Raises NoGatewayError, RefusedAdoptionError.
+    """
+    document, _ = await _read(store, lost)
+    if document.seen_at is not None and now < document.seen_at + CONNECTED_SECONDS:
+        raise RefusedAdoptionError(
+            f"gateway {lost} was connected {max(0, now - document.seen_at)} s ago: only one that"
+            f" has been silent for {CONNECTED_SECONDS} s can be disabled; stop it, and wait"
+        )
+    await adopt(store, gateway, lost)
+
+
+async def check_known(store: ObjectStore, gateway: str) -> None:
+    """Raise NoGatewayError for a gateway that the store knows nothing of."""
+    await _read(store, gateway)
+
+
+async def check_disabled(store: ObjectStore, gateway: str) -> None:
+    """Raise RefusedAdoptionError unless some gateway has adopted this one."""
+    document, _ = await _read(store, gateway)
+    if document.adopted_by is None:
+        raise RefusedAdoptionError(f"gateway {gateway} is not disabled: disable it first")
 
 
 async def check_is_there(store: ObjectStore, gateway: str) -> None:
@@ -113,10 +153,7 @@ async def prefixes_of(store: ObjectStore, gateway: str) -> set[str]:
 
 
 async def tapes_of(store: ObjectStore, gateway: str) -> list[str]:
-    """The tapes that a gateway owns, but those that were deleted."""
-    owned = []
-    for barcode in await barcodes(store):
-        held = await read_head(store, barcode)
-        if held is not None and held.head.owner == gateway and held.head.state == "active":
-            owned.append(barcode)
-    return owned
+    """The tapes that a gateway owns, by barcode, but those that were deleted or archived."""
+    jobs = [partial(read_head, store, barcode) for barcode in await barcodes(store)]
+    heads = [held.head for held in await at_once(jobs, READS_AT_ONCE) if held is not None]
+    return [head.barcode for head in heads if (head.owner, head.state) == (gateway, "active")]

@@ -37,7 +37,8 @@ class Repository(Document):
 class GatewayDocument(Document):
     """`gateways/<id>.json`: a gateway that has packs here, and who looks after them if it is lost.
 
-    To one that is `deleted` no tape is retrieved.  Format 1 has no `adopted_by`, 2 no `deleted`.
+    To one that is `deleted` no tape is retrieved; `seen_at` is when it last said that it is there.
+    Format 1 has no `adopted_by`, 2 neither `deleted` nor `seen_at`.
     """
 
     newest: ClassVar[int] = 3
@@ -46,6 +47,7 @@ class GatewayDocument(Document):
     repository_id: Id
     adopted_by: GatewayId | None = None
     deleted: bool = False
+    seen_at: Count | None = None
 
 
 class Archive(_Values):
@@ -127,11 +129,11 @@ class Manifest(Document):
     """A recovery point: the label of a tape, and its packs up to a COMMIT, in their order.
 
     `others` are packs that these refer to: of other tapes, or of an older generation.  `key` names
-    the wrapped data key of an encrypted tape.  Format 1 has neither.
+    the wrapped data key of an encrypted tape.  Format 1 has neither, and 2 no `taken_at`.
     """
 
-    newest: ClassVar[int] = 2
-    format: Annotated[int, Field(ge=1)] = 2
+    newest: ClassVar[int] = 3
+    format: Annotated[int, Field(ge=1)] = 3
     barcode: Barcode
     tape_id: Id
     capacity_bytes: Count
@@ -145,6 +147,7 @@ class Manifest(Document):
     packs: tuple[PackEntry, ...]
     others: tuple[PackEntry, ...] = ()
     key: Id | None = None
+    taken_at: Count | None = None
 
     @property
     def entries(self) -> tuple[PackEntry, ...]:

@@ -1,5 +1,6 @@
 """A recovery point of a tape in the store: map, then manifest, then head, which alone counts."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -232,6 +233,7 @@ def _manifest(
         worm=label.worm,
         ends=tuple(End(**end._asdict()) for end in (commit.places() if commit else ())),
         packs=listed,
+        taken_at=int(time.time()),
     )
 
 

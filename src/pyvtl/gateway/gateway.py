@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Final, Self
@@ -23,7 +23,7 @@ from pyvtl.gateway.bandwidth import Bandwidth
 from pyvtl.gateway.changer_type import ChangerTypes
 from pyvtl.gateway.chap import Chap
 from pyvtl.gateway.control_socket import listening_socket
-from pyvtl.gateway.errors import GatewayError, told_as_gateway_errors
+from pyvtl.gateway.errors import told_as_gateway_errors
 from pyvtl.gateway.events import Events
 from pyvtl.gateway.figures import StorageFigures, local_figures, store_figures
 from pyvtl.gateway.folder import DataFolder
@@ -176,7 +176,7 @@ class Gateway:
         async with self.library.standing_still:
             await self.about.delete(len(self.library.barcodes()))
         await self._portals.shut()
-        await self._tell_others()
+        await self.life.tell_others()
 
     async def activate(
         self,
@@ -198,13 +198,7 @@ class Gateway:
         await self.life.tags.replace(GATEWAY, tags or {})
         await self.about.activate(key, name, zone)
         await self._portals.open()
-        await self._tell_others()
-
-    async def _tell_others(self) -> None:
-        """Of a deletion or its end; if the store does not answer they are told later."""
-        if self.life.shelf is not None:
-            with suppress(GatewayError):
-                await self.life.look_for_requests()
+        await self.life.tell_others()
 
     async def change_changer(self, name: str) -> None:
         """Have the changer be another product; DeviceInUseError with an initiator logged in."""

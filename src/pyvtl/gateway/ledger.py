@@ -56,7 +56,8 @@ class TapeRecord:
 
     `retention_lock` and `locked_until` are those that it was archived under.  `used_bytes` counts
     while nothing of it is here; what is DELETING of an `archived` tape is its archive, and one that
-    is ARCHIVED was to be retrieved, which was cancelled.
+    is ARCHIVED was to be retrieved, which was cancelled.  One that is RETRIEVING and not `archived`
+    comes from a recovery point.
     """
 
     barcode: str

@@ -6,12 +6,13 @@ the ledger and done by `Works`.  The states and what leads from each to which ar
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import structlog
 
+from pyvtl.cloud.recovering import RecoveryPoint
 from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.archived_tape import ArchivedTape
 from pyvtl.gateway.errors import (
@@ -26,7 +27,7 @@ from pyvtl.gateway.exports import LedgerDoor
 from pyvtl.gateway.ledger import Ledger, TapeRecord
 from pyvtl.gateway.library import Library
 from pyvtl.gateway.policies import Policies
-from pyvtl.gateway.pools import Pools, check_unlocked
+from pyvtl.gateway.pools import DEFAULT_POOL, Pools, check_unlocked
 from pyvtl.gateway.states import Happening, Status, after
 from pyvtl.gateway.tags import Tags
 from pyvtl.gateway.tape import Tape
@@ -170,9 +171,53 @@ class LifeCycle:
         Raises NoStoreError, TapeNotFoundError, WrongStatusError.
         """
         _, works = self._with_store("retrieving")
+        record = self.ledger.tape(barcode)
+        if record.status is Status.RETRIEVING and not record.archived:
+            raise WrongStatusError(
+                f"tape {barcode} comes from a recovery point, not from the archive: wait until it"
+                " is RECOVERED; it can be deleted then"
+            )
         await in_thread(self.ledger.move, barcode, Happening.RETRIEVAL_CANCELLED)
         self.library.tell([barcode])
         await works.interrupt(barcode)
+        works.start(barcode)
+
+    async def recoverable(self, gateway: str) -> list[str]:
+        """The tapes of any gateway that are not in the archive.
+
+        By barcode.  Raises NoStoreError, OtherGatewayNotFoundError.
+        """
+        shelf, _ = self._with_store("a recovery point")
+        return await shelf.tapes_of(gateway)
+
+    async def recovery_points(self, barcodes: Iterable[str]) -> list[RecoveryPoint]:
+        """The last recovery points of those of these tapes that have one; NoStoreError."""
+        shelf, _ = self._with_store("a recovery point")
+        return await shelf.recovery_points(barcodes)
+
+    async def disable(self, lost: str) -> None:
+        """Take a gateway for lost, for ever, and look after its tapes in the object store.
+
+        Raises NoStoreError, OtherGatewayNotFoundError, GatewayInUseError while it is connected.
+        """
+        shelf, _ = self._with_store("disabling a gateway")
+        await shelf.disable(lost)
+
+    async def recover(self, barcode: str) -> None:
+        """Bring a tape of a disabled gateway here, as its last recovery point has it.
+
+        It turns up in an import/export slot, read-only.  Raises NoStoreError, TapeNotFoundError,
+        GatewayInUseError unless its gateway is disabled, NoFreeSlotError, WrongStatusError.
+        """
+        shelf, works = self._with_store("a recovery point")
+        self._refuse_known(barcode)
+        self.library.check_room(barcode)
+        point = await shelf.recovery_point(barcode)
+        size, created_at = point.size_bytes, point.created_at
+        status, pool = Status.RETRIEVING, DEFAULT_POOL
+        record = TapeRecord(barcode, status, size, created_at, pool, worm=point.worm)
+        await self._note(record, {})
+        self.library.tell([barcode])
         works.start(barcode)
 
     async def delete_tape(self, barcode: str) -> None:
@@ -195,7 +240,7 @@ class LifeCycle:
         check_unlocked(
             barcode, tape.retention_lock, tape.locked_until, time.time(), bypass=bypass_governance
         )
-        await self._note(tape, Status.DELETING)
+        await self._note(_record(tape, Status.DELETING), tape.tags)
         self.library.tell([barcode])
         works.start(barcode)
 
@@ -250,18 +295,18 @@ class LifeCycle:
         if tape.status != Status.ARCHIVED:
             raise TapeNotArchivedError(f"tape {barcode} is {tape.status} by gateway {tape.gateway}")
         await shelf.check_key(barcode)
-        await self._note(tape, Status.RETRIEVING)
+        await self._note(_record(tape, Status.RETRIEVING), tape.tags)
         try:
             await shelf.claim(barcode)
         except TapeNotArchivedError:
             await in_thread(self.ledger.forget, barcode)
             raise
 
-    async def _note(self, tape: ArchivedTape, status: Status) -> None:
-        """Have to do with a tape of the archive from now on, unless somebody was faster."""
+    async def _note(self, record: TapeRecord, tags: Mapping[str, str]) -> None:
+        """Have to do with a tape from now on, unless somebody was faster."""
         async with self.library.standing_still:
-            self._refuse_known(tape.barcode)
-            await in_thread(self.ledger.begin, [_record(tape, status)], tape.tags, None, "")
+            self._refuse_known(record.barcode)
+            await in_thread(self.ledger.begin, [record], tags, None, "")
 
     def _exported(self, barcode: str) -> None:
         self.library.tell([barcode])
@@ -287,11 +332,17 @@ class LifeCycle:
                 await self.look_for_requests()
             await self._sleep(POLL_SECONDS)
 
+    async def tell_others(self) -> None:
+        """Of a deletion or its end; if the store does not answer they are told later."""
+        if self.shelf is not None:
+            with suppress(GatewayError):
+                await self.look_for_requests()
+
     async def look_for_requests(self) -> None:
         """Take up what other gateways want retrieved here, or, when deleted, tell them not to."""
         shelf, works = self._with_store("retrieving")
         deleted = self._is_deleted()
-        await shelf.say_deleted(deleted=deleted)
+        await shelf.report(deleted=deleted)
         for barcode in await shelf.requests():
             if self.ledger.find(barcode) is None:
                 if deleted:
@@ -301,7 +352,7 @@ class LifeCycle:
                 tape = await shelf.show(barcode)
                 if (tape.status, tape.gateway) != (Status.RETRIEVING, shelf.gateway):
                     continue  # It was retrieved and went back, or was cancelled, meanwhile.
-                await self._note(tape, Status.RETRIEVING)
+                await self._note(_record(tape, Status.RETRIEVING), tape.tags)
                 self.library.tell([barcode])
             works.start(barcode)
 

@@ -7,8 +7,16 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
-from pyvtl.cloud.adopting import check_is_there, say_deleted
+from pyvtl.cloud.adopting import (
+    RefusedAdoptionError,
+    check_is_there,
+    check_known,
+    disable,
+    report,
+    tapes_of,
+)
 from pyvtl.cloud.archiving import Archiver, Progress, check_archived
+from pyvtl.cloud.attaching import attach
 from pyvtl.cloud.documents import Head, Pool, encode
 from pyvtl.cloud.errors import NotFoundError, ObjectStoreError
 from pyvtl.cloud.heads import (
@@ -29,6 +37,7 @@ from pyvtl.cloud.names import (
 )
 from pyvtl.cloud.objects import STANDARD, ObjectStore, listing
 from pyvtl.cloud.pushing import push_deletion, push_shredding, push_tape
+from pyvtl.cloud.recovering import RecoveryPoint, recovery_point, recovery_points, release
 from pyvtl.cloud.refusals import NoGatewayError, NotArchivedError, RefusedTapeError
 from pyvtl.cloud.retrieving import Retriever, archived_head, claim, set_state
 from pyvtl.cloud.spans import at_once
@@ -37,10 +46,12 @@ from pyvtl.cloud.threads import in_thread
 from pyvtl.cloud.turns import Turns
 from pyvtl.gateway.archived_tape import ArchivedTape, archive_of_tape, archived_tape
 from pyvtl.gateway.errors import (
+    GatewayInUseError,
     OtherGatewayNotFoundError,
     StorageError,
     StoreUnavailableError,
     TapeNotArchivedError,
+    TapeNotFoundError,
 )
 from pyvtl.gateway.ledger import PoolRecord, TapeRecord
 from pyvtl.gateway.pools import check_class_change, check_unlocked, lock_end
@@ -63,6 +74,8 @@ def told_by_the_store() -> Iterator[None]:
         raise TapeNotArchivedError(str(error)) from error
     except NoGatewayError as error:
         raise OtherGatewayNotFoundError(str(error)) from error
+    except RefusedAdoptionError as error:
+        raise GatewayInUseError(str(error)) from error
     except ObjectStoreError as error:
         raise StoreUnavailableError(str(error)) from error
     except (RefusedTapeError, MediumError, StoreError, OSError) as error:
@@ -90,10 +103,20 @@ class TapeShelf:
 
     # Gateways and pools
 
-    async def say_deleted(self, *, deleted: bool) -> None:
-        """Let other gateways know whether this one is deleted, so that they ask it for nothing."""
+    async def report(self, *, deleted: bool) -> None:
+        """Let other gateways know that this one is there, or deleted: they ask it for nothing."""
         with told_by_the_store():
-            await say_deleted(self._store, self.gateway, deleted=deleted)
+            await report(self._store, self.gateway, deleted=deleted, now=int(time.time()))
+
+    async def disable(self, lost: str) -> None:
+        """Look after what a lost gateway left, which is refused when it comes back.
+
+        Raises OtherGatewayNotFoundError, GatewayInUseError while it is connected, or if another
+        gateway was faster.
+        """
+        with told_by_the_store():
+            await disable(self._store, self.gateway, lost, now=int(time.time()))
+            await release(self._store, lost)
 
     async def put_pool(self, pool: PoolRecord) -> None:
         """Have a custom pool in the store, as it is now."""
@@ -142,6 +165,41 @@ class TapeShelf:
                 f"the key of tape {barcode} is destroyed here, and perhaps not in the object store"
                 f" ({error}): run `pyvtl tape shred {barcode}` again until it succeeds"
             ) from error
+
+    # Recovery points
+
+    async def tapes_of(self, gateway: str) -> list[str]:
+        """The tapes of a gateway that are not in the archive; OtherGatewayNotFoundError."""
+        with told_by_the_store():
+            await check_known(self._store, gateway)
+            return await tapes_of(self._store, gateway)
+
+    async def recovery_points(self, barcodes: Iterable[str]) -> list[RecoveryPoint]:
+        """The last recovery points of those of these tapes that have one."""
+        with told_by_the_store():
+            return await recovery_points(self._store, barcodes)
+
+    async def recovery_point(self, barcode: str) -> RecoveryPoint:
+        """That of a tape that can be taken over; TapeNotFoundError, GatewayInUseError."""
+        with told_by_the_store():
+            try:
+                return await recovery_point(self._store, self.gateway, barcode)
+            except RefusedAdoptionError:
+                raise
+            except RefusedTapeError as error:
+                raise TapeNotFoundError(f"tape {barcode}: {error}") from None
+
+    async def take_over(self, barcode: str) -> None:
+        """Have a tape be this gateway's, as its last recovery point has it; once more is no error.
+
+        Its packs stay in the store.  StorageError where that cannot be.
+        """
+        with told_by_the_store():
+            if barcode in await in_thread(self._vault.barcodes):
+                return
+            async for attached in attach(self._store, self.gateway, self._vault, [barcode]):
+                if attached.problem is not None:
+                    raise StorageError(attached.problem)
 
     # Archived tapes
 

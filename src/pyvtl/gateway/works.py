@@ -17,6 +17,7 @@ from pyvtl.gateway.errors import (
     GatewayError,
     NoFreeSlotError,
     RetentionLockedError,
+    StorageError,
     TapeNotArchivedError,
     TapeNotFoundError,
     WrongStatusError,
@@ -173,6 +174,9 @@ class Works:
     async def _retrieve(self, record: TapeRecord) -> None:
         """RETRIEVING: have all of it here, read-only."""
         barcode = record.barcode
+        if not record.archived:
+            await self._recover(record)
+            return
         try:
             await self._shelf.claim(barcode, again=True)
         except TapeNotArchivedError as error:
@@ -181,13 +185,23 @@ class Works:
             return
         await self._shelf.answered(barcode)
         await self._shelf.fetch(barcode, partial(self._progress, barcode))
-        await self._have_room(record)
+        await self._have_room(record, Happening.ARRIVED)
 
-    async def _have_room(self, record: TapeRecord) -> None:
+    async def _recover(self, record: TapeRecord) -> None:
+        """RETRIEVING, from the recovery point of a lost gateway; its bytes are read when wanted."""
+        try:
+            await self._shelf.take_over(record.barcode)
+        except StorageError as error:
+            self._note(record, str(error))
+            await in_thread(self._ledger.forget, record.barcode)
+            return
+        await self._have_room(record, Happening.RECOVERED)
+
+    async def _have_room(self, record: TapeRecord, happening: Happening) -> None:
         """Let a tape that arrived lie in an import/export slot, as soon as one is free."""
         while True:
             try:
-                await self._library.take_up(record.barcode, Happening.ARRIVED)
+                await self._library.take_up(record.barcode, happening)
             except NoFreeSlotError as error:
                 self._note(record, str(error))
                 await self._sleep(RETRY_SECONDS)

@@ -234,6 +234,9 @@ async def test_assign_tape_pool(api: Served) -> None:
         ("RetrieveTapeArchive", {"TapeARN": TAPE, "GatewayARN": GATEWAY}),
         ("DeleteTapeArchive", {"TapeARN": TAPE}),
         ("CancelRetrieval", {"TapeARN": TAPE, "GatewayARN": GATEWAY}),
+        ("DisableGateway", {"GatewayARN": OTHER_GATEWAY}),
+        ("DescribeTapeRecoveryPoints", {"GatewayARN": GATEWAY}),
+        ("RetrieveTapeRecoveryPoint", {"TapeARN": TAPE, "GatewayARN": GATEWAY}),
     ],
 )
 async def test_an_archive_needs_an_object_store(
@@ -250,17 +253,3 @@ async def test_without_an_object_store_a_tape_that_is_not_here_is_nowhere(
     async with serving_api(tmp_path / "alone") as alone:
         refusal = await alone.refused("AssignTapePool", TapeARN=TAPE, PoolId="DEEP_ARCHIVE")
         assert refusal == ("TapeCartridgeNotFound", f"there is no tape {BARCODE}")
-
-
-@pytest.mark.parametrize(
-    ("operation", "members"),
-    [
-        ("DescribeTapeRecoveryPoints", {"GatewayARN": GATEWAY}),
-        ("RetrieveTapeRecoveryPoint", {"GatewayARN": GATEWAY, "TapeARN": TAPE}),
-    ],
-)
-async def test_recovery_points_are_not_supported(
-    api: Served, operation: str, members: dict[str, str]
-) -> None:
-    code, message = await api.refused(operation, **members)
-    assert (code, "pyvtl store pull" in message) == ("NotSupported", True)

@@ -1,0 +1,74 @@
+"""The recovery points of tapes, and taking over those of gateways that are lost."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from pyvtl.cloud.adopting import READS_AT_ONCE, check_disabled
+from pyvtl.cloud.names import ARCHIVED
+from pyvtl.cloud.objects import ObjectStore, listing
+from pyvtl.cloud.refusals import RefusedTapeError
+from pyvtl.cloud.retrieving import set_state
+from pyvtl.cloud.spans import at_once
+from pyvtl.cloud.taking import active_head, wanted_manifest
+
+
+async def release(store: ObjectStore, lost: str) -> None:
+    """Have tapes that a lost gateway retrieved be in the archive alone: others may have them."""
+    keys = [entry.key async for entry in listing(store, ARCHIVED)]
+    jobs = [partial(set_state, store, key.removeprefix(ARCHIVED), lost, "archived") for key in keys]
+    await at_once(jobs, READS_AT_ONCE)
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPoint:
+    """A tape as the store has it.  Sizes in bytes, times in seconds since 1970.
+
+    `gateway` is the one that has the tape; when its latest state was taken older ones did not tell.
+    """
+
+    barcode: str
+    gateway: str
+    taken_at: int | None
+    size_bytes: int
+    created_at: int
+    worm: bool
+
+
+async def recovery_points(store: ObjectStore, barcodes: Iterable[str]) -> list[RecoveryPoint]:
+    """The last recovery points of those of these tapes that have one."""
+    jobs = [partial(_if_there, store, barcode) for barcode in barcodes]
+    found = await at_once(jobs, READS_AT_ONCE)
+    return [point for point in found if point is not None]
+
+
+async def recovery_point(store: ObjectStore, gateway: str, barcode: str) -> RecoveryPoint:
+    """The one that a gateway may take a tape over by: its own, or that of a disabled gateway.
+
+    Raises RefusedTapeError where there is none, RefusedAdoptionError where the gateway that has the
+    tape is not disabled.
+    """
+    point = await _point(store, barcode)
+    if point.gateway != gateway:
+        await check_disabled(store, point.gateway)
+    return point
+
+
+async def _if_there(store: ObjectStore, barcode: str) -> RecoveryPoint | None:
+    try:
+        return await _point(store, barcode)
+    except RefusedTapeError:
+        return None
+
+
+async def _point(store: ObjectStore, barcode: str) -> RecoveryPoint:
+    head = (await active_head(store, barcode)).head
+    manifest = await wanted_manifest(store, head)
+    return RecoveryPoint(
+        barcode,
+        head.owner,
+        manifest.taken_at,
+        manifest.capacity_bytes,
+        manifest.created_at,
+        manifest.worm,
+    )
