@@ -40,9 +40,10 @@ This page is drawn by `docs/draw.py` from `TRANSITIONS` in `src/pyvtl/gateway/st
 fails when it is stale. [operations.md](operations.md#the-archive) says what it means for users.
 
 Whatever is not an arrow here is refused, with what to do first. A change is durable before it
-counts; a gateway that is killed goes on with what each state asks for. Nothing makes a tape
-RECOVERED or IRRECOVERABLE yet: what `store attach`, `store adopt`, `store pull` and `tape recover`
-bring is AVAILABLE.
+counts; a gateway that is killed goes on with what each state asks for. RECOVERED are tapes that
+`RetrieveTapeRecoveryPoint` brings; what `store attach`, `store adopt`, `store pull` and
+`tape recover` bring is AVAILABLE. Nothing makes a tape IRRECOVERABLE yet: the API tells that of one
+that is damaged or fenced.
 """
 
 RESULTS: dict[Result | None, str] = {

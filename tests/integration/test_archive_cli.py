@@ -9,6 +9,7 @@ import pytest
 
 from tests.initiator import Changer
 from tests.serving import ENVIRONMENT, PYVTL, Server, serving
+from tests.waiting import seen
 
 TAPE = "DEMO0001"
 SLOT, DOOR = 20000, 30000
@@ -115,3 +116,38 @@ def test_a_host_exports_a_tape_through_the_import_export_slot(server: Server) ->
         assert not [element for element in changer.elements() if element.full]
     settle(server)
     assert statuses(server, "--archived") == {TAPE: "ARCHIVED"}
+
+
+def test_the_tapes_of_a_lost_gateway_come_to_another_one_by_command(
+    server: Server, tmp_path: Path
+) -> None:
+    make(server)
+    until_uploaded(server)
+    (gateway,) = json.loads(server.run("gateway", "show", "--json"))
+    lost = gateway["id"]
+    server.kill()
+    store = tmp_path / "store"
+    with serving(tmp_path / "other", "--store", f"dir:{store}") as other:
+        command = (*PYVTL, "gateway", "disable", lost, "--yes", "--data-dir", str(other.folder))
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+        assert (done.returncode, f"gateway {lost} was connected " in done.stderr) == (1, True)
+        seen_long_ago(store / "gateways" / f"{lost}.json")
+        other.run("gateway", "disable", lost, "--yes")
+        (point,) = json.loads(other.run("gateway", "recovery-points", lost, "--json"))
+        assert (point["barcode"], point["gateway"]) == (TAPE, lost)
+        other.run("tape", "retrieve-recovery-point", "--wait", TAPE)
+        assert statuses(other) == {TAPE: "RECOVERED"}
+
+
+def until_uploaded(server: Server) -> None:
+    """The store has a recovery point of the tape."""
+    seen(
+        lambda: json.loads(server.run("tape", "show", TAPE, "--json")),
+        lambda tapes: tapes[0]["recovery_point_at"] is not None,
+    )
+
+
+def seen_long_ago(document: Path) -> None:
+    """Have a gateway be one that nobody heard of for long."""
+    told = json.loads(document.read_text())
+    document.write_text(json.dumps(told | {"seen_at": 0}))

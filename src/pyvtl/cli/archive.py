@@ -13,7 +13,7 @@ from pyvtl.cli.options import DataDir, Json
 from pyvtl.cli.output import Column, Row, print_rows, share_bar, size
 
 POLL_SECONDS = 0.5
-RETRIEVED = "RETRIEVED"
+AT_REST = ("AVAILABLE", "RETRIEVED", "RECOVERED")
 
 
 def _date(seconds: int | None) -> str:
@@ -67,6 +67,18 @@ def retrieve(
     print_rows(tapes, COLUMNS, as_json=as_json)
 
 
+def retrieve_recovery_point(barcodes: Barcodes, data_dir: DataDir, wait: Wait = False) -> None:
+    """Bring tapes of a gateway that was disabled, as they were last uploaded, read-only.
+
+    They turn up in import/export slots.  `pyvtl gateway recovery-points` lists them.
+    """
+    client = Client(data_dir)
+    for barcode in barcodes:
+        client.post(f"/recovery-points/{barcode}")
+    for barcode in barcodes if wait else ():
+        _show_progress(client, barcode, "recovering")
+
+
 def cancel_archival(barcodes: Barcodes, data_dir: DataDir) -> None:
     """Bring tapes that are IN TRANSIT TO VTS back to import/export slots."""
     client = Client(data_dir)
@@ -102,4 +114,4 @@ def _under_way(client: Client, barcode: str) -> Row | None:
     """The tape, while there is something to do for it."""
     tapes: list[dict[str, Any]] = client.get("/tapes")
     found = [tape for tape in tapes if tape["barcode"] == barcode]
-    return found[0] if found and found[0]["status"] not in (RETRIEVED, "AVAILABLE") else None
+    return found[0] if found and found[0]["status"] not in AT_REST else None

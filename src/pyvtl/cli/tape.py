@@ -20,6 +20,7 @@ app.command()(rescue.cat)
 app.command()(rescue.extract)
 app.command("archive")(archive.archive)
 app.command("retrieve")(archive.retrieve)
+app.command("retrieve-recovery-point")(archive.retrieve_recovery_point)
 app.command("cancel-archival")(archive.cancel_archival)
 app.command("cancel-retrieval")(archive.cancel_retrieval)
 

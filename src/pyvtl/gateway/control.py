@@ -12,6 +12,9 @@
     PUT    /tapes/{barcode}/pool         AssignPool
     GET    /archive                      all archived tapes; /archive/{barcode}: one
     DELETE /archive/{barcode}            ?bypass_governance=true passes such a lock
+    POST   /gateways/{id}/disable        another gateway, which is lost
+    GET    /gateways/{id}/recovery-points
+    POST   /recovery-points/{barcode}    retrieve the one of a disabled gateway's tape
     GET    /pools                        POST makes one: CreatePool; DELETE /pools/{id} closes it
     GET    /policy                       the rules of automatic creation; PUT, DELETE
     GET    /tags/{resource}              PUT adds, DELETE ?key=… removes

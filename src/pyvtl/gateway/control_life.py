@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from pyvtl.cloud.recovering import RecoveryPoint
 from pyvtl.gateway.archived_tape import ArchivedTape
 from pyvtl.gateway.errors import InvalidRequestError
 from pyvtl.gateway.ledger import PoolRecord, Rule
@@ -17,6 +18,7 @@ from pyvtl.gateway.tape import Tape
 TAPE = TypeAdapter(Tape)
 ARCHIVED_TAPE = TypeAdapter(ArchivedTape)
 ARCHIVED_TAPES = TypeAdapter(list[ArchivedTape])
+RECOVERY_POINTS = TypeAdapter(list[RecoveryPoint])
 POOL = TypeAdapter(PoolRecord)
 POOLS = TypeAdapter(list[PoolRecord])
 RULES = TypeAdapter(list[Rule])
@@ -71,6 +73,9 @@ class LifeHandlers:
             web.get("/archive", self.list_archived),
             web.get("/archive/{barcode}", self.show_archived),
             web.delete("/archive/{barcode}", self.delete_archived),
+            web.post("/gateways/{id}/disable", self.disable_gateway),
+            web.get("/gateways/{id}/recovery-points", self.list_recovery_points),
+            web.post("/recovery-points/{barcode}", self.retrieve_recovery_point),
             web.get("/pools", self.list_pools),
             web.post("/pools", self.create_pool),
             web.delete("/pools/{id}", self.delete_pool),
@@ -114,6 +119,18 @@ class LifeHandlers:
     async def delete_archived(self, request: web.Request) -> web.Response:
         bypass = request.query.get("bypass_governance") == "true"
         await self._life.delete_archived(_barcode(request), bypass_governance=bypass)
+        return web.json_response(None)
+
+    async def disable_gateway(self, request: web.Request) -> web.Response:
+        await self._life.disable(request.match_info["id"])
+        return web.json_response(None)
+
+    async def list_recovery_points(self, request: web.Request) -> web.Response:
+        barcodes = await self._life.recoverable(request.match_info["id"])
+        return answer(RECOVERY_POINTS, await self._life.recovery_points(barcodes))
+
+    async def retrieve_recovery_point(self, request: web.Request) -> web.Response:
+        await self._life.recover(_barcode(request))
         return web.json_response(None)
 
     async def list_pools(self, request: web.Request) -> web.Response:
