@@ -13,6 +13,7 @@ from pyvtl.cloud.memory import MemoryStore
 from pyvtl.cloud.reading import StoreSource
 from pyvtl.cloud.recovering import RecoveryPoint
 from pyvtl.gateway.errors import (
+    BarcodeTakenError,
     GatewayInUseError,
     NoFreeSlotError,
     OtherGatewayNotFoundError,
@@ -116,6 +117,37 @@ async def test_what_there_is_no_recovery_point_of_is_not_found(sites: tuple[Site
     with pytest.raises(TapeNotFoundError, match="tape NOWHERE1: it is not in the store"):
         await other.life.recover("NOWHERE1")
     assert other.library.ledger.tapes() == {}
+
+
+@pytest.mark.usefixtures("silent")
+async def test_a_tape_does_not_come_where_one_of_its_barcode_was(sites: tuple[Site, Site]) -> None:
+    lost, other = sites
+    await other.life.disable(lost.id)
+    other.vault.create(TAPE, MIB)
+    other.vault.delete(TAPE)
+    with pytest.raises(BarcodeTakenError, match=f"a tape {TAPE} was here before"):
+        await other.life.recover(TAPE)
+
+
+@pytest.mark.usefixtures("silent")
+async def test_a_recovery_that_another_gateway_was_faster_with_leaves_nothing_here(
+    sites: tuple[Site, Site], tmp_path: Path
+) -> None:
+    lost, other = sites
+    third = Site(tmp_path / "third", other.store)
+    await other.life.disable(lost.id)
+    assert other.life.shelf is not None
+    async with third.running():
+        async with other.life.shelf.turns.turn(TAPE):
+            await other.life.recover(TAPE)
+            await third.life.recover(TAPE)
+            await third.settled()
+            await third.library.delete_tape(TAPE)
+            await third.settled()
+        await other.settled()
+    assert (other.status(), other.statuses()) == (None, ["RETRIEVING", None])
+    (failure,) = [e for e in other.life.events.recent if e.newStatus is None]
+    assert failure.reason == f"tape {TAPE}: it was deleted"
 
 
 @pytest.mark.usefixtures("silent")

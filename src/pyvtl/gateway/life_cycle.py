@@ -18,6 +18,7 @@ from pyvtl.gateway.archived_tape import ArchivedTape
 from pyvtl.gateway.errors import (
     GatewayError,
     NoStoreError,
+    StoreUnavailableError,
     TapeNotArchivedError,
     TapeRetrievedError,
     WrongStatusError,
@@ -188,12 +189,12 @@ class LifeCycle:
         By barcode.  Raises NoStoreError, OtherGatewayNotFoundError.
         """
         shelf, _ = self._with_store("a recovery point")
-        return await shelf.tapes_of(gateway)
+        return await shelf.recovery.tapes_of(gateway)
 
     async def recovery_points(self, barcodes: Iterable[str]) -> list[RecoveryPoint]:
         """The last recovery points of those of these tapes that have one; NoStoreError."""
         shelf, _ = self._with_store("a recovery point")
-        return await shelf.recovery_points(barcodes)
+        return await shelf.recovery.points(barcodes)
 
     async def disable(self, lost: str) -> None:
         """Take a gateway for lost, for ever, and look after its tapes in the object store.
@@ -201,18 +202,19 @@ class LifeCycle:
         Raises NoStoreError, OtherGatewayNotFoundError, GatewayInUseError while it is connected.
         """
         shelf, _ = self._with_store("disabling a gateway")
-        await shelf.disable(lost)
+        await shelf.recovery.disable(lost)
 
     async def recover(self, barcode: str) -> None:
         """Bring a tape of a disabled gateway here, as its last recovery point has it.
 
         It turns up in an import/export slot, read-only.  Raises NoStoreError, TapeNotFoundError,
-        GatewayInUseError unless its gateway is disabled, NoFreeSlotError, WrongStatusError.
+        GatewayInUseError unless its gateway is disabled, BarcodeTakenError where one of that
+        barcode was here, NoFreeSlotError, WrongStatusError.
         """
         shelf, works = self._with_store("a recovery point")
         self._refuse_known(barcode)
         self.library.check_room(barcode)
-        point = await shelf.recovery_point(barcode)
+        point = await shelf.recovery.point(barcode)
         size, created_at = point.size_bytes, point.created_at
         status, pool = Status.RETRIEVING, DEFAULT_POOL
         record = TapeRecord(barcode, status, size, created_at, pool, worm=point.worm)
@@ -277,10 +279,10 @@ class LifeCycle:
         record = self.ledger.find(barcode)
         if record is None or self.shelf is None or self.works is None:
             return
-        if record.status is Status.ARCHIVED or (
-            record.status is Status.ARCHIVING and await self.shelf.is_archived(barcode)
-        ):
-            with suppress(TimeoutError):
+        with suppress(TimeoutError, StoreUnavailableError):
+            if record.status is Status.ARCHIVED or (
+                record.status is Status.ARCHIVING and await self.shelf.is_archived(barcode)
+            ):
                 async with asyncio.timeout(LET_GO_SECONDS):
                     await self.works.settled(barcode)
 

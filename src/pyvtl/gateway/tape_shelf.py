@@ -2,21 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Final
 
 from pyvtl.cloud.adopting import (
-    RefusedAdoptionError,
     check_is_there,
-    check_known,
-    disable,
     report,
-    tapes_of,
 )
 from pyvtl.cloud.archiving import Archiver, Progress, check_archived
-from pyvtl.cloud.attaching import attach
 from pyvtl.cloud.documents import Head, Pool, encode
 from pyvtl.cloud.errors import NotFoundError, ObjectStoreError
 from pyvtl.cloud.heads import (
@@ -37,8 +31,7 @@ from pyvtl.cloud.names import (
 )
 from pyvtl.cloud.objects import STANDARD, ObjectStore, listing
 from pyvtl.cloud.pushing import push_deletion, push_shredding, push_tape
-from pyvtl.cloud.recovering import RecoveryPoint, recovery_point, recovery_points, release
-from pyvtl.cloud.refusals import NoGatewayError, NotArchivedError, RefusedTapeError
+from pyvtl.cloud.refusals import NotArchivedError, RefusedTapeError
 from pyvtl.cloud.retrieving import Retriever, archived_head, claim, set_state
 from pyvtl.cloud.spans import at_once
 from pyvtl.cloud.taking import wanted_key, wanted_manifest
@@ -46,40 +39,19 @@ from pyvtl.cloud.threads import in_thread
 from pyvtl.cloud.turns import Turns
 from pyvtl.gateway.archived_tape import ArchivedTape, archive_of_tape, archived_tape
 from pyvtl.gateway.errors import (
-    GatewayInUseError,
-    OtherGatewayNotFoundError,
     StorageError,
     StoreUnavailableError,
-    TapeNotArchivedError,
-    TapeNotFoundError,
 )
 from pyvtl.gateway.ledger import PoolRecord, TapeRecord
 from pyvtl.gateway.pools import check_class_change, check_unlocked, lock_end
+from pyvtl.gateway.recovery import Recovery
 from pyvtl.gateway.states import Status
-from pyvtl.media.medium import MediumError
+from pyvtl.gateway.store_errors import told_by_the_store
 from pyvtl.media.vault import Vault
-from pyvtl.store.errors import StoreError
 
 READS_AT_ONCE: Final = 16
 ANSWER_SECONDS: Final = 10
 """How long who makes a tape waits for the store; nobody else can make one meanwhile."""
-
-
-@contextmanager
-def told_by_the_store() -> Iterator[None]:
-    """Turn what the object store, a tape and the disk refuse into an error of the gateway."""
-    try:
-        yield
-    except NotArchivedError as error:
-        raise TapeNotArchivedError(str(error)) from error
-    except NoGatewayError as error:
-        raise OtherGatewayNotFoundError(str(error)) from error
-    except RefusedAdoptionError as error:
-        raise GatewayInUseError(str(error)) from error
-    except ObjectStoreError as error:
-        raise StoreUnavailableError(str(error)) from error
-    except (RefusedTapeError, MediumError, StoreError, OSError) as error:
-        raise StorageError(str(error)) from error
 
 
 class TapeShelf:
@@ -100,6 +72,7 @@ class TapeShelf:
         self.turns = turns or Turns()
         self._store, self.gateway, self._vault = store, gateway, vault
         self._archiver, self._retriever = Archiver(store, gateway), retriever
+        self.recovery = Recovery(store, gateway, vault)
 
     # Gateways and pools
 
@@ -107,16 +80,6 @@ class TapeShelf:
         """Let other gateways know that this one is there, or deleted: they ask it for nothing."""
         with told_by_the_store():
             await report(self._store, self.gateway, deleted=deleted, now=int(time.time()))
-
-    async def disable(self, lost: str) -> None:
-        """Look after what a lost gateway left, which is refused when it comes back.
-
-        Raises OtherGatewayNotFoundError, GatewayInUseError while it is connected, or if another
-        gateway was faster.
-        """
-        with told_by_the_store():
-            await disable(self._store, self.gateway, lost, now=int(time.time()))
-            await release(self._store, lost)
 
     async def put_pool(self, pool: PoolRecord) -> None:
         """Have a custom pool in the store, as it is now."""
@@ -165,41 +128,6 @@ class TapeShelf:
                 f"the key of tape {barcode} is destroyed here, and perhaps not in the object store"
                 f" ({error}): run `pyvtl tape shred {barcode}` again until it succeeds"
             ) from error
-
-    # Recovery points
-
-    async def tapes_of(self, gateway: str) -> list[str]:
-        """The tapes of a gateway that are not in the archive; OtherGatewayNotFoundError."""
-        with told_by_the_store():
-            await check_known(self._store, gateway)
-            return await tapes_of(self._store, gateway)
-
-    async def recovery_points(self, barcodes: Iterable[str]) -> list[RecoveryPoint]:
-        """The last recovery points of those of these tapes that have one."""
-        with told_by_the_store():
-            return await recovery_points(self._store, barcodes)
-
-    async def recovery_point(self, barcode: str) -> RecoveryPoint:
-        """That of a tape that can be taken over; TapeNotFoundError, GatewayInUseError."""
-        with told_by_the_store():
-            try:
-                return await recovery_point(self._store, self.gateway, barcode)
-            except RefusedAdoptionError:
-                raise
-            except RefusedTapeError as error:
-                raise TapeNotFoundError(f"tape {barcode}: {error}") from None
-
-    async def take_over(self, barcode: str) -> None:
-        """Have a tape be this gateway's, as its last recovery point has it; once more is no error.
-
-        Its packs stay in the store.  StorageError where that cannot be.
-        """
-        with told_by_the_store():
-            if barcode in await in_thread(self._vault.barcodes):
-                return
-            async for attached in attach(self._store, self.gateway, self._vault, [barcode]):
-                if attached.problem is not None:
-                    raise StorageError(attached.problem)
 
     # Archived tapes
 

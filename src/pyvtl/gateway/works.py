@@ -190,7 +190,7 @@ class Works:
     async def _recover(self, record: TapeRecord) -> None:
         """RETRIEVING, from the recovery point of a lost gateway; its bytes are read when wanted."""
         try:
-            await self._shelf.take_over(record.barcode)
+            await self._shelf.recovery.take_over(record.barcode)
         except StorageError as error:
             self._note(record, str(error))
             await in_thread(self._ledger.forget, record.barcode)
