@@ -169,6 +169,8 @@ async def test_a_recovery_takes_a_free_slot_and_cannot_be_cancelled(
             await other.life.recover(TAPE)
     await other.settled()
     assert other.status() == "RECOVERED"
+    with pytest.raises(WrongStatusError, match="is RECOVERED here: it lies in this library"):
+        await other.life.recover(TAPE)
 
 
 @pytest.mark.usefixtures("silent")

@@ -29,7 +29,7 @@ from pyvtl.gateway.ledger import Ledger, TapeRecord
 from pyvtl.gateway.library import Library
 from pyvtl.gateway.policies import Policies
 from pyvtl.gateway.pools import DEFAULT_POOL, Pools, check_unlocked
-from pyvtl.gateway.states import Happening, Status, after
+from pyvtl.gateway.states import IN_LIBRARY, Happening, Status, after
 from pyvtl.gateway.tags import Tags
 from pyvtl.gateway.tape import Tape
 from pyvtl.gateway.tape_shelf import TapeShelf
@@ -290,7 +290,9 @@ class LifeCycle:
         """A tape that this gateway has to do with is in no other state than that."""
         record = self.ledger.find(barcode)
         if record is not None:
-            raise WrongStatusError(f"tape {barcode} is {record.status} here: wait for its end")
+            there = record.status in IN_LIBRARY
+            advice = "it lies in this library" if there else "wait until that is done"
+            raise WrongStatusError(f"tape {barcode} is {record.status} here: {advice}")
 
     async def _begin_retrieval(self, shelf: TapeShelf, barcode: str) -> None:
         tape = await shelf.show(barcode)
