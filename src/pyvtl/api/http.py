@@ -153,11 +153,9 @@ def _decoded(shape: Shape, body: bytes) -> Mapping[str, Any]:
     try:
         value = json.loads(body or b"{}", parse_constant=_no_constant)
         json.dumps(value, ensure_ascii=False).encode()  # Half of a surrogate pair is no text.
-        return validated(shape, value)
-    except RecursionError:
-        raise ApiError("SerializationException", "the body is nested too deeply") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ApiError("SerializationException", f"the body is no JSON: {error}") from None
+    return validated(shape, value)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -8,6 +8,8 @@ from botocore.model import Shape
 from pyvtl.api.errors import ApiError, invalid_parameter
 from pyvtl.api.model import compiled
 
+DEEPEST: Final = 32
+"""Levels of a body; the model has four."""
 MOST_SHOWN: Final = 64
 """Characters of a wrong value that a message repeats."""
 
@@ -42,10 +44,16 @@ def validated(shape: Shape, value: Any) -> Mapping[str, Any]:
     return cleaned
 
 
-def _without_nulls(value: Any) -> Any:
+def _without_nulls(value: Any, deeper: int = DEEPEST) -> Any:
+    """The value without members that are null; ApiError for what is nested too deeply."""
+    if isinstance(value, dict | list) and deeper == 0:
+        raise ApiError("SerializationException", f"the body is nested more than {DEEPEST} deep")
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+        kept = {key: item for key, item in value.items() if item is not None}
+        return {key: _without_nulls(item, deeper - 1) for key, item in kept.items()}
+    if isinstance(value, list):
+        return [_without_nulls(item, deeper - 1) for item in value]
+    return value
 
 
 def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
