@@ -126,8 +126,9 @@ class LifeCycle:
             await in_thread(self.ledger.move, barcode, Happening.ARCHIVAL_CANCELLED)
             await works.interrupt(barcode)
             await self.library.place([barcode])
+            tape = await self.library.show_tape(barcode)  # Nobody takes it away meanwhile.
         self.library.tell([barcode])
-        return await self.library.show_tape(barcode)
+        return tape
 
     async def archived_barcodes(self) -> set[str]:
         """The barcodes of tapes that the archive may have; none without a store."""
