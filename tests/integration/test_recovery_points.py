@@ -130,8 +130,9 @@ async def test_a_tape_does_not_come_where_one_of_its_barcode_was(sites: tuple[Si
 
 
 @pytest.mark.usefixtures("silent")
+@pytest.mark.parametrize("deleted", [False, True])
 async def test_a_recovery_that_another_gateway_was_faster_with_leaves_nothing_here(
-    sites: tuple[Site, Site], tmp_path: Path
+    sites: tuple[Site, Site], tmp_path: Path, deleted: bool
 ) -> None:
     lost, other = sites
     third = Site(tmp_path / "third", other.store)
@@ -142,12 +143,15 @@ async def test_a_recovery_that_another_gateway_was_faster_with_leaves_nothing_he
             await other.life.recover(TAPE)
             await third.life.recover(TAPE)
             await third.settled()
-            await third.library.delete_tape(TAPE)
-            await third.settled()
+            if deleted:
+                await third.library.delete_tape(TAPE)
+                await third.settled()
         await other.settled()
+        assert await third.life.recoverable(third.id) == ([] if deleted else [TAPE])
     assert (other.status(), other.statuses()) == (None, ["RETRIEVING", None])
     (failure,) = [e for e in other.life.events.recent if e.newStatus is None]
-    assert failure.reason == f"tape {TAPE}: it was deleted"
+    faster = f"gateway {third.id} is not disabled: disable it first"
+    assert failure.reason == f"tape {TAPE}: {'it was deleted' if deleted else faster}"
 
 
 @pytest.mark.usefixtures("silent")

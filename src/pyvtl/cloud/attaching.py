@@ -16,7 +16,7 @@ from pyvtl.cloud.objects import ObjectStore
 from pyvtl.cloud.recovery_point import read_manifest
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.spans import at_once
-from pyvtl.cloud.taking import Taken, label_of, take_over
+from pyvtl.cloud.taking import Check, Taken, from_anybody, label_of, take_over
 from pyvtl.cloud.threads import in_thread
 from pyvtl.media.medium import MediumError
 from pyvtl.media.vault import Vault
@@ -49,7 +49,11 @@ class Attached:
 
 
 async def attach(
-    store: ObjectStore, gateway: str, vault: Vault, wanted: Iterable[str]
+    store: ObjectStore,
+    gateway: str,
+    vault: Vault,
+    wanted: Iterable[str],
+    check: Check = from_anybody,
 ) -> AsyncIterator[Attached]:
     """Take these tapes over and up into the vault; one's failure keeps no other back.
 
@@ -58,16 +62,18 @@ async def attach(
     """
     for barcode in wanted:
         try:
-            attached = await _attach(store, gateway, vault, barcode)
+            attached = await _attach(store, gateway, vault, barcode, check)
         except (RefusedTapeError, NotFoundError, CorruptDataError, MediumError) as error:
             attached = Attached(barcode, problem=f"tape {barcode}: {error}")
         yield attached
 
 
-async def _attach(store: ObjectStore, gateway: str, vault: Vault, barcode: str) -> Attached:
+async def _attach(
+    store: ObjectStore, gateway: str, vault: Vault, barcode: str, check: Check
+) -> Attached:
     if barcode in vault.barcodes():
         raise RefusedTapeError("it is here already, or one of that barcode was")
-    tape = await attach_tape(store, gateway, barcode)
+    tape = await attach_tape(store, gateway, barcode, check)
     taken = tape.taken
     await in_thread(vault.attach, taken.label, tape.packs, tape.stored, taken.key)
     size = sum(pack.length for pack in tape.packs)
@@ -101,7 +107,9 @@ async def _restore(store: ObjectStore, vault: Vault, manifest: Manifest, epoch: 
     return Attached(barcode, len(packs), sum(pack.length for pack in packs), epoch=epoch)
 
 
-async def attach_tape(store: ObjectStore, gateway: str, barcode: str) -> AttachedTape:
+async def attach_tape(
+    store: ObjectStore, gateway: str, barcode: str, check: Check = from_anybody
+) -> AttachedTape:
     """Make a tape ours as its last recovery point has it.
 
     Raises RefusedTapeError, CorruptDataError where the store does not have what it should.
@@ -112,7 +120,7 @@ async def attach_tape(store: ObjectStore, gateway: str, barcode: str) -> Attache
         nonlocal packs
         packs = await read_packs(store, manifest)
 
-    taken = await take_over(store, gateway, barcode, bring)
+    taken = await take_over(store, gateway, barcode, bring, check)
     return AttachedTape(taken, packs, stored_packs(taken.manifest.entries))
 
 

@@ -49,9 +49,14 @@ async def recovery_point(store: ObjectStore, gateway: str, barcode: str) -> Reco
     tape is not disabled.
     """
     point = await _point(store, barcode)
-    if point.gateway != gateway:
-        await check_disabled(store, point.gateway)
+    await check_recoverable(store, gateway, point.gateway)
     return point
+
+
+async def check_recoverable(store: ObjectStore, gateway: str, owner: str) -> None:
+    """Raise RefusedAdoptionError unless a gateway may have the tapes of that owner."""
+    if owner != gateway:
+        await check_disabled(store, owner)
 
 
 async def _if_there(store: ObjectStore, barcode: str) -> RecoveryPoint | None:

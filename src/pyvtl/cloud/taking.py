@@ -47,14 +47,27 @@ async def barcodes(store: ObjectStore) -> list[str]:
     return sorted(key[len(TAPES) : -len(ending)] for key in keys if key.endswith(ending))
 
 
+Check = Callable[[Head], Awaitable[None]]
+"""Raises RefusedTapeError where a tape may not be taken from its owner."""
+
+
+async def from_anybody(_head: Head) -> None:
+    """Whoever asks knows that the owner is lost."""
+
+
 async def take_over(
-    store: ObjectStore, gateway: str, barcode: str, bring: Callable[[Manifest], Awaitable[None]]
+    store: ObjectStore,
+    gateway: str,
+    barcode: str,
+    bring: Callable[[Manifest], Awaitable[None]],
+    check: Check = from_anybody,
 ) -> Taken:
     """Become the owner once `bring` has what it needs, so that nobody has a tape only by name.
 
     Where its owner goes on meanwhile, it is brought again as it is then.  Raises RefusedTapeError.
     """
     held = await active_head(store, barcode)
+    await check(held.head)
     while True:
         manifest = await wanted_manifest(store, held.head)
         key = await wanted_key(store, manifest)

@@ -5,8 +5,15 @@ from collections.abc import Iterable
 
 from pyvtl.cloud.adopting import RefusedAdoptionError, check_known, disable, tapes_of
 from pyvtl.cloud.attaching import attach
+from pyvtl.cloud.documents import Head
 from pyvtl.cloud.objects import ObjectStore
-from pyvtl.cloud.recovering import RecoveryPoint, recovery_point, recovery_points, release
+from pyvtl.cloud.recovering import (
+    RecoveryPoint,
+    check_recoverable,
+    recovery_point,
+    recovery_points,
+    release,
+)
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.errors import BarcodeTakenError, StorageError, TapeNotFoundError
@@ -66,9 +73,14 @@ class Recovery:
 
         Its packs stay in the store.  StorageError where that cannot be.
         """
+
+        async def check(head: Head) -> None:  # Another gateway may have been faster.
+            await check_recoverable(self._store, self._gateway, head.owner)
+
         with told_by_the_store():
             if barcode in {volume.barcode for volume in await in_thread(self._vault.volumes)}:
                 return
-            async for attached in attach(self._store, self._gateway, self._vault, [barcode]):
-                if attached.problem is not None:
-                    raise StorageError(attached.problem)
+            wanted = [barcode]
+            async for each in attach(self._store, self._gateway, self._vault, wanted, check):
+                if each.problem is not None:
+                    raise StorageError(each.problem)
