@@ -11,9 +11,10 @@ from pyvtl.cloud.names import head_key
 from pyvtl.cloud.wrapping import Call
 from pyvtl.gateway import creation, tape_shelf
 from pyvtl.gateway.errors import BarcodeTakenError, StoreUnavailableError
+from pyvtl.gateway.ledger import CREATION_DUE, Rule
 from tests.faulty_store import Recorded
 from tests.pushing import noise
-from tests.sites import MIB, TAPE, Site
+from tests.sites import MIB, TAPE, Site, never
 
 
 async def pushed(site: Site) -> None:
@@ -59,6 +60,27 @@ async def test_made_up_barcodes_are_those_that_no_gateway_has(
         await pushed(one)
         made = await other.library.create_tapes(prefix="DEMO", count=2, size_bytes=MIB)
         assert [tape.barcode for tape in made] == ["DEMO0002", "DEMO0003"]
+
+
+async def test_automatic_creation_stays_due_while_the_store_does_not_answer(
+    tmp_path: Path,
+) -> None:
+    is_away = True
+
+    async def fail(call: Call) -> None:
+        if is_away and call.operation == "head":
+            raise UnavailableError("no answer")
+
+    async with Site(tmp_path / "one", Recorded(MemoryStore(), fail), never).running() as site:
+        policies = site.life.policies
+        await policies.set([Rule("DEMO", "GLACIER", MIB, 2)])
+        site.library.ledger.note(CREATION_DUE)
+        assert not await policies.apply()
+        assert await policies.is_due()
+        is_away = False
+        assert await policies.apply()
+        assert not await policies.is_due()
+        assert len(await site.library.list_tapes()) == 2
 
 
 async def test_a_store_that_hangs_is_not_waited_for_for_long(

@@ -17,9 +17,11 @@ from pyvtl.gateway.errors import (
     GatewayInUseError,
     NoFreeSlotError,
     OtherGatewayNotFoundError,
+    StorageError,
     TapeNotFoundError,
     WrongStatusError,
 )
+from pyvtl.store.keys import Secret
 from tests.pushing import noise
 from tests.sites import MIB, TAPE, Site
 
@@ -109,6 +111,63 @@ async def test_a_recovered_tape_can_be_deleted(sites: tuple[Site, Site]) -> None
     await other.life.delete_tape(TAPE)
     await other.settled()
     assert (other.status(), await other.life.recoverable(other.id)) == (None, [])
+
+
+@pytest.mark.usefixtures("silent")
+async def test_a_disabled_gateway_sends_nothing_any_more(
+    sites: tuple[Site, Site],
+) -> None:
+    lost, other = sites
+    await other.life.disable(lost.id)
+    async with lost.running():
+        assert lost.life.shelf is not None
+        with pytest.raises(StorageError, match="taken for lost and adopted"):
+            await lost.life.shelf.push(TAPE)
+    await other.life.recover(TAPE)
+    await other.settled()
+    assert await asyncio.to_thread(other.read) == WRITTEN
+
+
+@pytest.mark.usefixtures("silent")
+async def test_a_disabled_gateway_retrieves_nothing_any_more(
+    sites: tuple[Site, Site],
+) -> None:
+    lost, other = sites
+    archived = "ARCH0001"
+    await other.create(archived)
+    await other.export(archived)
+    await other.settled(archived)
+    await other.life.disable(lost.id)
+    async with lost.running():
+        with pytest.raises(StorageError, match="taken for lost and adopted"):
+            await lost.life.retrieve(archived)
+        assert (lost.status(archived), await other.archived(archived)) == (None, "ARCHIVED")
+
+
+@pytest.mark.usefixtures("silent")
+async def test_disabling_goes_on_where_it_was_interrupted(
+    sites: tuple[Site, Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost, other = sites
+    await other.life.disable(lost.id)
+    monkeypatch.setattr(adopting, "CONNECTED_SECONDS", 900)
+    await other.life.disable(lost.id)
+
+
+@pytest.mark.usefixtures("silent")
+async def test_an_encrypted_tape_is_recovered_with_its_key_alone(tmp_path: Path) -> None:
+    store = MemoryStore()
+    lost = Site(tmp_path / "lost", store, secret=Secret(bytes(range(32)), None), encrypt=True)
+    blind = Site(tmp_path / "blind", store)
+    async with lost.running():
+        await lost.create(TAPE, *WRITTEN)
+        assert lost.life.shelf is not None
+        await lost.life.shelf.push(TAPE)
+    async with blind.running():
+        await blind.life.disable(lost.id)
+        with pytest.raises(StorageError, match="no key is given"):
+            await blind.life.recover(TAPE)
+        assert (blind.status(), await blind.life.recoverable(lost.id)) == (None, [TAPE])
 
 
 @pytest.mark.usefixtures("silent")

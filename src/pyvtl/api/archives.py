@@ -24,11 +24,10 @@ async def describe_tape_archives(service: Service, asked: Asked) -> Answer:
 
 async def retrieve_tape_archive(service: Service, asked: Asked) -> Answer:
     """To the gateway named, whichever gateway is asked."""
-    if asked[GATEWAY_ARN] == service.names.gateway:
-        service.check_gateway(asked[GATEWAY_ARN])
-    await service.gateway.life.retrieve(
-        service.names.barcode(asked["TapeARN"]), service.names.other_gateway(asked[GATEWAY_ARN])
-    )
+    gateway = service.names.other_gateway(asked[GATEWAY_ARN])
+    if gateway == service.names.gateway_id:
+        service.gateway.about.check_active()
+    await service.gateway.life.retrieve(service.names.barcode(asked["TapeARN"]), gateway)
     return {"TapeARN": asked["TapeARN"]}
 
 

@@ -11,6 +11,8 @@ ARN: Final = re.compile(
     r":(?P<kind>[a-z]+)/(?P<rest>.+)"
 )
 
+GATEWAY_NAME: Final = re.compile("sgw-(?P<id>[0-9A-Fa-f]{8})")
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -67,7 +69,10 @@ class Names:
     def other_gateway(self, arn: str) -> str:
         """The id, eight hex digits, of any gateway of this account; GatewayNotFound."""
         unknown = invalid_request("GatewayNotFound", f"there is no gateway {arn}")
-        return self._own("gateway", arn, unknown).removeprefix("sgw-").lower()
+        match = GATEWAY_NAME.fullmatch(self._own("gateway", arn, unknown))
+        if match is None:
+            raise unknown
+        return match["id"].lower()
 
     def target_name(self, arn: str) -> str:
         """The iSCSI name of a target of this gateway; TargetNotFound."""

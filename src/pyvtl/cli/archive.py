@@ -77,6 +77,8 @@ def retrieve_recovery_point(barcodes: Barcodes, data_dir: DataDir, wait: Wait = 
         client.post(f"/recovery-points/{barcode}")
     for barcode in barcodes if wait else ():
         _show_progress(client, barcode, "recovering")
+        if barcode not in {tape["barcode"] for tape in client.get("/tapes")}:
+            raise CommandError(f"tape {barcode} did not come: `pyvtl events` says why")
 
 
 def cancel_archival(barcodes: Barcodes, data_dir: DataDir) -> None:

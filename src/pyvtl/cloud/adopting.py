@@ -25,10 +25,11 @@ class RefusedAdoptionError(RefusedTapeError):
     """The gateway is not one to adopt; nothing was changed."""
 
 
-async def adopt(store: ObjectStore, gateway: str, lost: str) -> None:
+async def adopt(store: ObjectStore, gateway: str, lost: str, *, silent_at: int = 0) -> None:
     """Make durable that `gateway` looks after what the lost one left.
 
-    From then on the lost one is refused when it comes back.  Raises RefusedAdoptionError.
+    From then on the lost one is refused when it comes back.  With `silent_at`, in seconds since
+    1970, it must not have said lately then that it is there.  Raises RefusedAdoptionError.
     """
     if lost == gateway:
         raise RefusedAdoptionError(f"gateway {lost} is this one")
@@ -39,6 +40,8 @@ async def adopt(store: ObjectStore, gateway: str, lost: str) -> None:
     if document.adopted_by == gateway:
         return
     _check_free(document)
+    if silent_at:
+        _check_silent(document, silent_at)
     now = await _change(store, document, etag, adopted_by=gateway)
     if now.adopted_by != gateway:
         _check_free(now)
@@ -60,13 +63,17 @@ async def disable(store: ObjectStore, gateway: str, lost: str, *, now: int) -> N
 
     Raises NoGatewayError, RefusedAdoptionError.
     """
-    document, _ = await _read(store, lost)
+    await check_known(store, lost)
+    await adopt(store, gateway, lost, silent_at=now)
+
+
+def _check_silent(document: GatewayDocument, now: int) -> None:
     if document.seen_at is not None and now < document.seen_at + CONNECTED_SECONDS:
         raise RefusedAdoptionError(
-            f"gateway {lost} was connected {max(0, now - document.seen_at)} s ago: only one that"
-            f" has been silent for {CONNECTED_SECONDS} s can be disabled; stop it, and wait"
+            f"gateway {document.gateway_id} was connected {max(0, now - document.seen_at)} s ago:"
+            f" only one that has been silent for {CONNECTED_SECONDS} s can be disabled; stop it,"
+            " and wait"
         )
-    await adopt(store, gateway, lost)
 
 
 async def check_known(store: ObjectStore, gateway: str) -> None:
@@ -123,7 +130,7 @@ async def _read(store: ObjectStore, gateway: str) -> tuple[GatewayDocument, str]
     key = gateway_key(gateway)
     try:
         content = await store.get(key)
-    except NotFoundError:
+    except (NotFoundError, ValueError):  # What cannot be a key is none.
         raise NoGatewayError(f"the store knows no gateway {gateway}") from None
     return decode(GatewayDocument, key, content.data), content.info.etag
 

@@ -120,8 +120,10 @@ async def push_tape(
     """Send what the store lacks, with a recovery point after each 64 packs and at the end.
 
     Several pushes may share `parts`, the number of parts that are in memory at a time.  Raises
-    FencedError when another gateway took the tape, RefusedTapeError when it cannot be sent.
+    FencedError when another gateway took the tape, or this gateway for lost, RefusedTapeError when
+    it cannot be sent.
     """
+    await check_not_adopted(store, gateway)
     if tape.shredded:
         return await push_shredding(store, gateway, tape.label)
     if tape.damage is not None:

@@ -4,7 +4,7 @@ The head says whose it is: of several gateways that claim a tape at once, one ge
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,16 +56,25 @@ async def claim(store: ObjectStore, barcode: str, gateway: str, *, again: bool =
         raise
 
 
-async def set_state(store: ObjectStore, barcode: str, gateway: str, state: str) -> None:
+async def set_state(
+    store: ObjectStore,
+    barcode: str,
+    gateway: str,
+    state: str,
+    tags: Mapping[str, str] | None = None,
+) -> None:
     """Say in the head of a tape that we retrieve that it is `retrieved`, or `archived` again.
 
-    What is another's, or says so already, is left as it is.
+    With it come `tags`, if given.  What is another's, or says so already, is left as it is.
     """
     held = await read_head(store, barcode)
     if held is None or held.head.owner != gateway or held.head.state in (state, "active"):
         return
     if held.head.state in ("retrieving", "retrieved"):
-        change = {"state": state, "nonce": nonce()}
+        about = held.head.archive
+        if about is not None and tags is not None:
+            about = about.model_copy(update={"tags": dict(tags)})
+        change = {"state": state, "archive": about, "nonce": nonce()}
         await commit_head(store, held.head.model_copy(update=change), held)
 
 

@@ -17,6 +17,7 @@ from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.archived_tape import ArchivedTape
 from pyvtl.gateway.errors import (
     GatewayError,
+    GatewayNotFoundError,
     NoStoreError,
     StoreUnavailableError,
     TapeNotArchivedError,
@@ -311,6 +312,8 @@ class LifeCycle:
         """Have to do with a tape from now on, unless somebody was faster."""
         async with self.library.standing_still:
             self._refuse_known(record.barcode)
+            if record.status is Status.RETRIEVING and self._is_deleted():
+                raise GatewayNotFoundError("the gateway was deleted meanwhile")
             await in_thread(self.ledger.begin, [record], tags, None, "")
 
     def _exported(self, barcode: str) -> None:
@@ -326,7 +329,9 @@ class LifeCycle:
             self._imported.clear()
             await self.library.changer.settle()
             try:
-                await self.policies.apply()
+                if not await self.policies.apply():
+                    await self._sleep(POLL_SECONDS)
+                    self._imported.set()
             except GatewayError as error:
                 self.events.tapes_not_created("", str(error))
 

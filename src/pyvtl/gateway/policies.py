@@ -7,7 +7,12 @@ from typing import Final
 
 from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.creation import LARGEST_TAPE, SMALLEST_TAPE
-from pyvtl.gateway.errors import GatewayError, InvalidRequestError, PolicyNotFoundError
+from pyvtl.gateway.errors import (
+    GatewayError,
+    InvalidRequestError,
+    PolicyNotFoundError,
+    StoreUnavailableError,
+)
 from pyvtl.gateway.events import Events
 from pyvtl.gateway.ledger import CREATION_DUE, Ledger, Rule
 from pyvtl.gateway.library import Library
@@ -52,15 +57,17 @@ class Policies:
             raise PolicyNotFoundError("no automatic tape creation is set up")
         await in_thread(self._ledger.set_rules, [])
 
-    async def apply(self) -> None:
+    async def apply(self) -> bool:
         """Make the tapes that are missing since the last import; called after each.
 
-        A crash in the middle leaves it due.
+        A crash in the middle leaves it due, and False says that an object store without answer did.
         """
         async with self._making:
-            for rule in await self.show():
-                await self._tell_failure(rule, self._make_missing)
-            await in_thread(self._ledger.settled, CREATION_DUE)
+            rules = await self.show()
+            done = all([await self._tell_failure(rule, self._make_missing) for rule in rules])
+            if done:
+                await in_thread(self._ledger.settled, CREATION_DUE)
+        return done
 
     async def is_due(self) -> bool:
         """Whether a crash came between an import and what it triggers."""
@@ -78,12 +85,14 @@ class Policies:
                 worm=rule.worm,
             )
 
-    async def _tell_failure(self, rule: Rule, make: Callable[[Rule], Awaitable[None]]) -> None:
-        """One rule's failure keeps no other back."""
+    async def _tell_failure(self, rule: Rule, make: Callable[[Rule], Awaitable[None]]) -> bool:
+        """One rule's failure keeps no other back; False if it is to be tried again by itself."""
         try:
             await make(rule)
         except GatewayError as error:
             self._events.tapes_not_created(rule.prefix, str(error))
+            return not isinstance(error, StoreUnavailableError)
+        return True
 
 
 def _check(rule: Rule) -> None:

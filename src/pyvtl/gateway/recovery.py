@@ -15,6 +15,7 @@ from pyvtl.cloud.recovering import (
     release,
 )
 from pyvtl.cloud.refusals import RefusedTapeError
+from pyvtl.cloud.taking import active_head, key_of
 from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.errors import BarcodeTakenError, StorageError, TapeNotFoundError
 from pyvtl.gateway.store_errors import told_by_the_store
@@ -54,7 +55,8 @@ class Recovery:
     async def point(self, barcode: str) -> RecoveryPoint:
         """That of a tape that can be taken over.
 
-        Raises TapeNotFoundError, GatewayInUseError, BarcodeTakenError.
+        Raises TapeNotFoundError, GatewayInUseError, BarcodeTakenError, and StorageError where an
+        encrypted tape cannot be opened here.
         """
         if barcode in await in_thread(self._vault.barcodes):
             raise BarcodeTakenError(
@@ -62,11 +64,15 @@ class Recovery:
             )
         with told_by_the_store():
             try:
-                return await recovery_point(self._store, self._gateway, barcode)
+                point = await recovery_point(self._store, self._gateway, barcode)
+                key = await key_of(self._store, (await active_head(self._store, barcode)).head)
             except RefusedAdoptionError:
                 raise
             except RefusedTapeError as error:
                 raise TapeNotFoundError(f"tape {barcode}: {error}") from None
+            if key is not None:
+                await in_thread(self._vault.check_key, barcode, key)
+        return point
 
     async def take_over(self, barcode: str) -> None:
         """Have a tape be this gateway's, as its last recovery point has it; once more is no error.

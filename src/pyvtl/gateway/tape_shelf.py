@@ -6,10 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Final
 
-from pyvtl.cloud.adopting import (
-    check_is_there,
-    report,
-)
+from pyvtl.cloud.adopting import check_is_there, check_not_adopted, report
 from pyvtl.cloud.archiving import Archiver, Progress, check_archived
 from pyvtl.cloud.documents import Head, Pool, encode
 from pyvtl.cloud.errors import NotFoundError, ObjectStoreError
@@ -20,6 +17,7 @@ from pyvtl.cloud.heads import (
     nonce,
     put_once,
     read_document,
+    read_head,
 )
 from pyvtl.cloud.names import (
     ARCHIVED,
@@ -34,7 +32,7 @@ from pyvtl.cloud.pushing import push_deletion, push_shredding, push_tape
 from pyvtl.cloud.refusals import NotArchivedError, RefusedTapeError
 from pyvtl.cloud.retrieving import Retriever, archived_head, claim, set_state
 from pyvtl.cloud.spans import at_once
-from pyvtl.cloud.taking import wanted_key, wanted_manifest
+from pyvtl.cloud.taking import key_of
 from pyvtl.cloud.threads import in_thread
 from pyvtl.cloud.turns import Turns
 from pyvtl.gateway.archived_tape import ArchivedTape, archive_of_tape, archived_tape
@@ -282,6 +280,14 @@ class TapeShelf:
             about = archive_of_tape(record, pool, used_bytes, tags, held.head.archive)
             await self._archiver.archive(record.barcode, about, progress)
 
+    async def was_archived(self, barcode: str) -> bool:
+        """Whether a tape of ours is in the archive since an attempt before, whoever has it now."""
+        with told_by_the_store():
+            held = await read_head(self._store, barcode)
+        if held is None or held.head.archive is None:
+            return False
+        return held.head.owner != self.gateway or held.head.state == "archived"
+
     async def came_from_archive(self, barcode: str) -> bool:
         """Whether a tape was retrieved, so that the archive has all of it."""
         with told_by_the_store():
@@ -289,10 +295,13 @@ class TapeShelf:
             return held.head.state in ("archived", "retrieved")
 
     async def check_key(self, barcode: str) -> None:
-        """Raise StorageError unless an encrypted tape of the archive can be opened here."""
+        """Raise StorageError unless an encrypted tape of the archive can be opened here.
+
+        Also where this gateway was taken for lost: it has no tapes any more.
+        """
         with told_by_the_store():
-            head = (await archived_head(self._store, barcode)).head
-            key = await wanted_key(self._store, await wanted_manifest(self._store, head))
+            await check_not_adopted(self._store, self.gateway)
+            key = await key_of(self._store, (await archived_head(self._store, barcode)).head)
             if key is not None:
                 await in_thread(self._vault.check_key, barcode, key)
 
@@ -304,10 +313,10 @@ class TapeShelf:
             await self._retriever.drop(barcode)
             await set_state(self._store, barcode, self.gateway, "retrieved")
 
-    async def give_back(self, barcode: str) -> None:
-        """Have a tape that was to be retrieved be one of the archive."""
+    async def give_back(self, barcode: str, tags: Mapping[str, str] | None = None) -> None:
+        """Have a tape that was to be retrieved be one of the archive, with these tags if any."""
         with told_by_the_store():
-            await set_state(self._store, barcode, self.gateway, "archived")
+            await set_state(self._store, barcode, self.gateway, "archived", tags)
 
     async def drop(self, barcode: str) -> None:
         """Drop what came of a tape that is not to be retrieved; once more is no error."""

@@ -145,6 +145,9 @@ class Works:
     async def _archive(self, record: TapeRecord) -> None:
         """ARCHIVING: have the archive hold all of it, on its own."""
         barcode = record.barcode
+        if await self._shelf.was_archived(barcode):
+            await self._move(barcode, Happening.ARCHIVED, archived=False)
+            return
         if not await self._shelf.came_from_archive(barcode):
             await self._shelf.push(barcode)
         pool = await self._pools.show(record.pool)
@@ -152,24 +155,24 @@ class Works:
         tape = await self._library.show_tape(barcode)
         progress = partial(self._progress, barcode)
         await self._shelf.archive(record, pool, tape.used_bytes, tags, progress)
-        await self._keep_tags(barcode)
+        await self._keep_tags(barcode, tags)
         await self._move(barcode, Happening.ARCHIVED, archived=False)
 
     async def _let_go(self, record: TapeRecord) -> None:
         """ARCHIVED: nothing of it stays here, and it is nobody's."""
         if record.archived:  # Else what the store says may be a claim for this gateway already.
-            await self._shelf.give_back(record.barcode)
-            await self._keep_tags(record.barcode)
+            tags = await in_thread(self._ledger.tags, f"tape/{record.barcode}")
+            await self._shelf.give_back(record.barcode, tags)
             await in_thread(self._ledger.amend, record.barcode, archived=False)
         await self._shelf.drop(record.barcode)
         await self._library.drop_volume(record.barcode)
         await in_thread(self._ledger.forget, record.barcode)
 
-    async def _keep_tags(self, barcode: str) -> None:
-        """Have the archive know the tags that a tape has by now."""
+    async def _keep_tags(self, barcode: str, told: Mapping[str, str]) -> None:
+        """Have the archive know the tags that a tape has by now, unless somebody changed those."""
         tags = await in_thread(self._ledger.tags, f"tape/{barcode}")
         with suppress(TapeNotArchivedError):  # Somebody retrieves it already.
-            await self._shelf.retag(barcode, lambda _: tags)
+            await self._shelf.retag(barcode, lambda now: tags if now == told else now)
 
     async def _retrieve(self, record: TapeRecord) -> None:
         """RETRIEVING: have all of it here, read-only."""

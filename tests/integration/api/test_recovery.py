@@ -43,6 +43,10 @@ async def test_describe_tape_recovery_points(lost: tuple[Served, str]) -> None:
     nobody = GATEWAY.replace("12A3456B", "00000000")
     refusal = await api.refused("DescribeTapeRecoveryPoints", GatewayARN=nobody)
     assert refusal == ("GatewayNotFound", "the store knows no gateway 00000000")
+    for odd in ("sgw-../12A3456B", "sgw-" + "1" * 300):
+        arn = GATEWAY.replace("sgw-12A3456B", odd)
+        for operation in ("DescribeTapeRecoveryPoints", "DisableGateway"):
+            assert (await api.refused(operation, GatewayARN=arn))[0] == "GatewayNotFound"
     here = await api.call("DescribeTapeRecoveryPoints", GatewayARN=GATEWAY)
     assert here == {"GatewayARN": GATEWAY, "TapeRecoveryPointInfos": []}
 
