@@ -113,6 +113,11 @@ class Site:
             address = SLOT
         await self.move(address, DOOR)
 
+    async def push(self, barcode: str = TAPE) -> None:
+        """Have the store hold all of a tape."""
+        assert self.life.shelf is not None
+        await self.life.shelf.push(barcode)
+
     async def settled(self, barcode: str = TAPE) -> None:
         """Nothing is to be done for the tape any more."""
         assert self.life.works is not None

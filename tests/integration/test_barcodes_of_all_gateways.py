@@ -20,8 +20,7 @@ from tests.sites import MIB, TAPE, Site, never
 async def pushed(site: Site) -> None:
     """The tape is in the store."""
     await site.create(TAPE, noise(MIB))
-    assert site.life.shelf is not None
-    await site.life.shelf.push(TAPE)
+    await site.push()
 
 
 async def test_a_barcode_that_another_gateway_has_in_the_store_is_taken(tmp_path: Path) -> None:

@@ -71,8 +71,7 @@ async def lost_elsewhere(store: ObjectStore, folder: Path) -> Site:
     """A gateway on a store that has the tape of another one, which is disabled."""
     lost = await in_library(store, folder.with_name(f"{folder.name}-lost"))
     async with lost.running():
-        assert lost.life.shelf is not None
-        await lost.life.shelf.push(TAPE)
+        await lost.push()
     site = Site(folder, store, source=StoreSource(store, asyncio.get_running_loop()))
     async with site.running():
         await adopt(store, site.id, lost.id)

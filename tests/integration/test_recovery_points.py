@@ -36,8 +36,7 @@ async def sites(tmp_path: Path) -> AsyncIterator[tuple[Site, Site]]:
     lost = Site(tmp_path / "lost", store)
     async with lost.running():
         await lost.create(TAPE, *WRITTEN)
-        assert lost.life.shelf is not None
-        await lost.life.shelf.push(TAPE)
+        await lost.push()
         lost.write(TAPE, *LATER)
     source = StoreSource(store, asyncio.get_running_loop())
     other = Site(tmp_path / "other", store, source=source)
@@ -120,9 +119,8 @@ async def test_a_disabled_gateway_sends_nothing_any_more(
     lost, other = sites
     await other.life.disable(lost.id)
     async with lost.running():
-        assert lost.life.shelf is not None
         with pytest.raises(StorageError, match="taken for lost and adopted"):
-            await lost.life.shelf.push(TAPE)
+            await lost.push()
     await other.life.recover(TAPE)
     await other.settled()
     assert await asyncio.to_thread(other.read) == WRITTEN
@@ -161,8 +159,7 @@ async def test_an_encrypted_tape_is_recovered_with_its_key_alone(tmp_path: Path)
     blind = Site(tmp_path / "blind", store)
     async with lost.running():
         await lost.create(TAPE, *WRITTEN)
-        assert lost.life.shelf is not None
-        await lost.life.shelf.push(TAPE)
+        await lost.push()
     async with blind.running():
         await blind.life.disable(lost.id)
         with pytest.raises(StorageError, match="no key is given"):

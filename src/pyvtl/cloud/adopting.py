@@ -9,11 +9,8 @@ from pyvtl.cloud.heads import read_document, read_head
 from pyvtl.cloud.names import GATEWAYS, gateway_key
 from pyvtl.cloud.objects import STANDARD, ObjectStore, Unchanged, listing
 from pyvtl.cloud.refusals import FencedError, NoGatewayError, RefusedTapeError
-from pyvtl.cloud.spans import at_once
+from pyvtl.cloud.spans import READS_AT_ONCE, at_once
 from pyvtl.cloud.taking import barcodes
-
-READS_AT_ONCE = 16
-
 
 SEEN_SECONDS = 300
 """How often a gateway says that it is there."""

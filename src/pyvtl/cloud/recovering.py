@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from pyvtl.cloud.adopting import READS_AT_ONCE, check_disabled
+from pyvtl.cloud.adopting import check_disabled
+from pyvtl.cloud.documents import Manifest
 from pyvtl.cloud.names import ARCHIVED
 from pyvtl.cloud.objects import ObjectStore, listing
 from pyvtl.cloud.refusals import RefusedTapeError
 from pyvtl.cloud.retrieving import set_state
-from pyvtl.cloud.spans import at_once
-from pyvtl.cloud.taking import active_head, wanted_manifest
+from pyvtl.cloud.spans import READS_AT_ONCE, at_once
+from pyvtl.cloud.taking import active_head, wanted_key, wanted_manifest
 
 
 async def release(store: ObjectStore, lost: str) -> None:
@@ -42,15 +43,18 @@ async def recovery_points(store: ObjectStore, barcodes: Iterable[str]) -> list[R
     return [point for point in found if point is not None]
 
 
-async def recovery_point(store: ObjectStore, gateway: str, barcode: str) -> RecoveryPoint:
+async def recovery_point(
+    store: ObjectStore, gateway: str, barcode: str
+) -> tuple[RecoveryPoint, bytes | None]:
     """The one that a gateway may take a tape over by: its own, or that of a disabled gateway.
 
+    With the `key.json` of the tape, if it is encrypted.
     Raises RefusedTapeError where there is none, RefusedAdoptionError where the gateway that has the
     tape is not disabled.
     """
-    point = await _point(store, barcode)
+    point, manifest = await _point(store, barcode)
     await check_recoverable(store, gateway, point.gateway)
-    return point
+    return point, await wanted_key(store, manifest)
 
 
 async def check_recoverable(store: ObjectStore, gateway: str, owner: str) -> None:
@@ -61,15 +65,15 @@ async def check_recoverable(store: ObjectStore, gateway: str, owner: str) -> Non
 
 async def _if_there(store: ObjectStore, barcode: str) -> RecoveryPoint | None:
     try:
-        return await _point(store, barcode)
+        return (await _point(store, barcode))[0]
     except RefusedTapeError:
         return None
 
 
-async def _point(store: ObjectStore, barcode: str) -> RecoveryPoint:
+async def _point(store: ObjectStore, barcode: str) -> tuple[RecoveryPoint, Manifest]:
     head = (await active_head(store, barcode)).head
     manifest = await wanted_manifest(store, head)
-    return RecoveryPoint(
+    point = RecoveryPoint(
         barcode,
         head.owner,
         manifest.taken_at,
@@ -77,3 +81,4 @@ async def _point(store: ObjectStore, barcode: str) -> RecoveryPoint:
         manifest.created_at,
         manifest.worm,
     )
+    return point, manifest

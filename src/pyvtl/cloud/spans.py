@@ -14,6 +14,8 @@ from pyvtl.wire.checksum import crc32c
 PART_BYTES = 16 * MIB
 PIECE_BYTES = MIB
 """What is read at a time into the same memory: new memory costs as much as a checksum."""
+READS_AT_ONCE = 16
+"""Small objects that are read side by side."""
 PARTS_AT_ONCE = 4
 
 Result = TypeVar("Result")

@@ -108,11 +108,6 @@ async def wanted_key(store: ObjectStore, manifest: Manifest) -> bytes | None:
     return await read_key(store, manifest.barcode, manifest.key)
 
 
-async def key_of(store: ObjectStore, head: Head) -> bytes | None:
-    """The `key.json` of the tape that a head is of, if it is encrypted; RefusedTapeError."""
-    return await wanted_key(store, await wanted_manifest(store, head))
-
-
 async def _moved_on(store: ObjectStore, before: HeldHead) -> HeldHead:
     """The head that the same owner put there meanwhile; RefusedTapeError if it is another's."""
     now = await active_head(store, before.head.barcode)

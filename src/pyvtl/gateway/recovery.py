@@ -15,7 +15,6 @@ from pyvtl.cloud.recovering import (
     release,
 )
 from pyvtl.cloud.refusals import RefusedTapeError
-from pyvtl.cloud.taking import active_head, key_of
 from pyvtl.cloud.threads import in_thread
 from pyvtl.gateway.errors import BarcodeTakenError, StorageError, TapeNotFoundError
 from pyvtl.gateway.store_errors import told_by_the_store
@@ -64,8 +63,7 @@ class Recovery:
             )
         with told_by_the_store():
             try:
-                point = await recovery_point(self._store, self._gateway, barcode)
-                key = await key_of(self._store, (await active_head(self._store, barcode)).head)
+                point, key = await recovery_point(self._store, self._gateway, barcode)
             except RefusedAdoptionError:
                 raise
             except RefusedTapeError as error:

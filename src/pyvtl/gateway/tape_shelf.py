@@ -31,8 +31,8 @@ from pyvtl.cloud.objects import STANDARD, ObjectStore, listing
 from pyvtl.cloud.pushing import push_deletion, push_shredding, push_tape
 from pyvtl.cloud.refusals import NotArchivedError, RefusedTapeError
 from pyvtl.cloud.retrieving import Retriever, archived_head, claim, set_state
-from pyvtl.cloud.spans import at_once
-from pyvtl.cloud.taking import key_of
+from pyvtl.cloud.spans import READS_AT_ONCE, at_once
+from pyvtl.cloud.taking import wanted_key, wanted_manifest
 from pyvtl.cloud.threads import in_thread
 from pyvtl.cloud.turns import Turns
 from pyvtl.gateway.archived_tape import ArchivedTape, archive_of_tape, archived_tape
@@ -47,7 +47,6 @@ from pyvtl.gateway.states import Status
 from pyvtl.gateway.store_errors import told_by_the_store
 from pyvtl.media.vault import Vault
 
-READS_AT_ONCE: Final = 16
 ANSWER_SECONDS: Final = 10
 """How long who makes a tape waits for the store; nobody else can make one meanwhile."""
 
@@ -301,7 +300,8 @@ class TapeShelf:
         """
         with told_by_the_store():
             await check_not_adopted(self._store, self.gateway)
-            key = await key_of(self._store, (await archived_head(self._store, barcode)).head)
+            head = (await archived_head(self._store, barcode)).head
+            key = await wanted_key(self._store, await wanted_manifest(self._store, head))
             if key is not None:
                 await in_thread(self._vault.check_key, barcode, key)
 

@@ -22,8 +22,7 @@ async def lost(tmp_path: Path) -> AsyncIterator[tuple[Served, str]]:
     other = Site(tmp_path / "lost", store)
     async with other.running():
         await other.create(TAPE, *WRITTEN)
-        assert other.life.shelf is not None
-        await other.life.shelf.push(TAPE)
+        await other.push()
     async with serving_api(tmp_path / "data", objects=store) as api:
         yield api, GATEWAY.replace("12A3456B", other.id.upper())
 
