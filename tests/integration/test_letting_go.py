@@ -139,27 +139,32 @@ async def test_tags_that_a_tape_is_given_while_its_retrieval_is_cancelled_stay(
         await tagged(site)
 
 
+class CutOff:
+    """Gives no answer once the head of the tape is an archived one, until `over`."""
+
+    def __init__(self, memory: MemoryStore) -> None:
+        self.memory, self.archived, self.over = memory, asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, _call: Call) -> None:
+        held = await read_head(self.memory, TAPE)
+        if not self.over.is_set() and held is not None and held.head.state == "archived":
+            self.archived.set()
+            await self.over.wait()
+            raise UnavailableError("no answer")
+
+
 async def test_a_tape_that_another_gateway_retrieved_before_the_archival_was_noted_is_let_go_of(
     tmp_path: Path,
 ) -> None:
-    memory, archived, lost = MemoryStore(), asyncio.Event(), asyncio.Event()
-
-    async def cut_off(call: Call) -> None:
-        """Nothing is answered after the head was made an archived one, until a restart."""
-        held = await read_head(memory, TAPE)
-        if not lost.is_set() and held is not None and held.head.state == "archived":
-            archived.set()
-            await lost.wait()
-            raise UnavailableError("no answer")
-
+    cut_off = CutOff(memory := MemoryStore())
     site, other = Site(tmp_path / "one", Recorded(memory, cut_off)), Site(tmp_path / "o", memory)
     async with other.running():
         async with site.running():
             await site.create(TAPE, b"data", None)
             await site.life.tags.add(f"tape/{TAPE}", {"site": "here"})
             await site.export()
-            await archived.wait()
-        lost.set()
+            await cut_off.archived.wait()
+        cut_off.over.set()
         await other.life.tags.replace(f"tape/{TAPE}", {"site": "there"})
         await other.life.retrieve(TAPE)
         await other.settled()
@@ -171,21 +176,14 @@ async def test_a_tape_that_another_gateway_retrieved_before_the_archival_was_not
 async def test_an_archival_that_goes_on_leaves_tags_alone_that_others_set_meanwhile(
     tmp_path: Path,
 ) -> None:
-    memory, archived, lost = MemoryStore(), asyncio.Event(), asyncio.Event()
-
-    async def cut_off(_call: Call) -> None:
-        held = await read_head(memory, TAPE)
-        if not lost.is_set() and held is not None and held.head.state == "archived":
-            archived.set()
-            await lost.wait()
-
+    cut_off = CutOff(memory := MemoryStore())
     site, other = Site(tmp_path / "one", Recorded(memory, cut_off)), Site(tmp_path / "o", memory)
     async with other.running():
         async with site.running():
             await site.create(TAPE, b"data", None)
             await site.export()
-            await archived.wait()
-        lost.set()
+            await cut_off.archived.wait()
+        cut_off.over.set()
         await other.life.tags.add(f"tape/{TAPE}", {"site": "here"})
         async with site.running():
             await site.settled()

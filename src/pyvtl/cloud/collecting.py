@@ -44,12 +44,11 @@ from pyvtl.cloud.names import (
 )
 from pyvtl.cloud.objects import ObjectStore, Upload, listing
 from pyvtl.cloud.refusals import DocumentError, RefusedTapeError
-from pyvtl.cloud.spans import at_once
+from pyvtl.cloud.spans import READS_AT_ONCE, at_once
 from pyvtl.cloud.threads import in_thread
 
 ATTEMPTS = 3
 """How often to start anew when heads change meanwhile."""
-READS_AT_ONCE = 16
 PACK = re.compile(rf"{PACKS}([0-9a-f]{{8}})/([0-9a-f]{{32}})")
 
 Keep = Callable[[Collection[bytes]], Collection[bytes]]
